@@ -364,6 +364,11 @@ impl PlugLock {
         }
     }
 
+    /// The last round shows the locked position, or there is no feedback.
+    pub(crate) fn shows_locked(&self) -> bool {
+        !self.profile.has_feedback() || self.senses.position == Some(LockPosition::Locked)
+    }
+
     /// Two drives were in vain.
     pub(crate) const fn is_stuck(&self) -> bool {
         matches!(self.motion, Motion::Stuck { .. })

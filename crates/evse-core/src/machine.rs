@@ -324,7 +324,7 @@ impl Machine {
             (true, false, Some(reason)) => events.push(Event::SessionEnded(reason)),
             (true, false, None) | (true, true, _) | (false, false, _) => {}
         }
-        if next == Session::Vacant {
+        if next == Session::Vacant && before != Session::Starting {
             self.authorization.use_up();
         }
     }
@@ -390,8 +390,9 @@ impl Machine {
             Outlet::Socket { lock, .. } => match lock.failure() {
                 Some(failure) if lock.is_stuck() => Plug::Stuck(failure),
                 Some(_) => Plug::Moving,
-                None if lock.is_at_rest(LockPosition::Locked) => Plug::Secured,
-                None => Plug::Moving,
+                None if !lock.is_at_rest(LockPosition::Locked) => Plug::Moving,
+                None if lock.shows_locked() => Plug::Secured,
+                None => Plug::Doubtful,
             },
         }
     }

@@ -161,12 +161,15 @@ impl Bands {
     }
 }
 
-/// A round and what it was measured under.
+/// The EV's answer to an offer of current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Round {
-    reading: Reading,
-    /// A duty cycle that offers current was on the line.
-    under_offer: bool,
+enum Answer {
+    /// No request, or no offer.
+    None,
+    /// The last round showed a request.
+    Once,
+    /// The last two rounds did.
+    Twice,
 }
 
 /// Whether the EV asks for energy, decided faster than the published state.
@@ -201,10 +204,11 @@ pub(crate) struct Pilot {
     accepts_state_d: bool,
     bands: Bands,
     /// The last round, waiting for a second one that agrees.
-    last: Option<Round>,
+    last: Option<Reading>,
     /// What two rounds in a row agreed on.
     state: Option<CpState>,
     demand: Demand,
+    answer: Answer,
     supervision: Supervision,
     /// When the last valid round is too old.
     stale_at: Millis,
@@ -221,6 +225,7 @@ impl Pilot {
             last: None,
             state: None,
             demand: Demand::Absent,
+            answer: Answer::None,
             supervision: Supervision::Healthy,
             stale_at: now.after(STALE_MS),
         }
@@ -262,19 +267,22 @@ impl Pilot {
                 self.bands.judge(peaks, driven)
             }
         };
-        let agreed = match (self.last.map(|round| round.reading), reading) {
+        let agreed = match (self.last, reading) {
             (Some(Reading::State(before)), Reading::State(state)) => before == state,
             // Two different faults in a row are still a fault.
             (Some(Reading::Fault(_)), Reading::Fault(_)) => true,
             (None | Some(Reading::State(_) | Reading::Fault(_)), _) => false,
         };
-        self.last = Some(Round {
-            reading,
-            under_offer: match driven {
-                PilotOutput::Duty(duty) => duty.offered().is_some(),
-                PilotOutput::Released => false,
-            },
-        });
+        self.last = Some(reading);
+        let offered = match driven {
+            PilotOutput::Duty(duty) => duty.offered().is_some(),
+            PilotOutput::Released => false,
+        };
+        self.answer = match (offered && self.requests_energy(reading), self.answer) {
+            (false, _) => Answer::None,
+            (true, Answer::None) => Answer::Once,
+            (true, Answer::Once | Answer::Twice) => Answer::Twice,
+        };
         self.demand = match (self.demand, self.requests_energy(reading)) {
             (Demand::Present | Demand::Doubtful { .. }, true) => Demand::Present,
             (Demand::Absent, true) if agreed => Demand::Present,
@@ -307,10 +315,8 @@ impl Pilot {
             }
             Reading::Fault(fault) => {
                 self.state = None;
-                self.last = Some(Round {
-                    reading,
-                    under_offer: false,
-                });
+                self.last = Some(reading);
+                self.answer = Answer::None;
                 self.demand = Demand::Absent;
                 self.supervision = match (self.supervision, fault) {
                     (Supervision::Latched { fault }, _) => Supervision::Latched { fault },
@@ -340,11 +346,10 @@ impl Pilot {
         }
     }
 
-    /// The last round showed a request while current was offered: C2 or D2. A
-    /// request seen at +12 V steady (C1) is not enough to close a contactor.
+    /// The last two rounds showed a request while current was offered: C2 or D2.
+    /// A request seen at +12 V steady (C1) is not enough to close a contactor.
     pub(crate) fn answers_offer(&self) -> bool {
-        self.last
-            .is_some_and(|round| round.under_offer && self.requests_energy(round.reading))
+        self.answer == Answer::Twice
     }
 
     /// The fault that forbids charging.

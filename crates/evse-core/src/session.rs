@@ -74,6 +74,9 @@ pub(crate) enum Ev {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Plug {
     Secured,
+    /// Locked and at rest, but the feedback disagrees for the moment: enough to
+    /// go on, not enough to close a contactor.
+    Doubtful,
     Moving,
     Stuck(LockFailure),
 }
@@ -226,7 +229,7 @@ impl Session {
                 Some((Self::Connected, Some(reason)))
             }
             (Plug::Secured, _) => Some((Self::Ready, None)),
-            (Plug::Moving | Plug::Stuck(_), _) => None,
+            (Plug::Doubtful | Plug::Moving | Plug::Stuck(_), _) => None,
         }
     }
 
@@ -272,7 +275,7 @@ impl Session {
             return Some((Self::Ready, Some(reason)));
         }
         match facts.plug {
-            Plug::Secured => {}
+            Plug::Secured | Plug::Doubtful => {}
             Plug::Moving => return Some((Self::Ready, Some(UNSECURED))),
             Plug::Stuck(failure) => {
                 return Some((Self::Ready, Some(StopReason::LockFailure(failure))));
@@ -294,10 +297,7 @@ impl Session {
         cause: Withdrawal,
     ) -> Option<(Self, Option<StopReason>)> {
         // Sequence 10.1: the EV has stopped. Sequence 10.2: it had its time.
-        let over = now >= open_by
-            || !facts.energy_requested
-            || facts.inhibition.is_some()
-            || facts.plug != Plug::Secured;
+        let over = now >= open_by || !facts.energy_requested || facts.inhibition.is_some();
         if over {
             let next = match cause {
                 Withdrawal::NoCurrentAvailable => Self::Ready,
