@@ -11,7 +11,7 @@
 //! ```
 //! Every step towards unlocked is gated by the contactor being proven open (S4).
 
-use crate::machine::Deadline;
+use crate::step::Deadline;
 use crate::{LockDrive, LockPosition, LockProfile, Millis, Millivolts, Sample, SensorFault};
 
 /// The capacitor is charged from here on.
