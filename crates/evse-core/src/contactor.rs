@@ -314,7 +314,7 @@ mod tests {
         contactor
     }
 
-    // covers: CON-002, CON-003, CON-004, CON-006, CON-007
+    // covers: CON-003, CON-004, CON-006, CON-007
     #[test]
     fn feedback_types_read_the_sense_input_their_way() {
         use ContactorPosition::{Closed, Opened, Unknown};

@@ -30,7 +30,7 @@ fn charging() -> Bench {
     bench
 }
 
-// covers: CP-001, CP-003, CP-005, CP-019, AUTH-002
+// covers: CP-003, CP-005, CP-019, AUTH-002
 #[test]
 fn sequence_1_1_plug_in_with_s2() {
     let mut bench = Bench::rested(socket(Authentication::Ocpp));
