@@ -155,10 +155,26 @@ impl Machine {
     }
 
     fn grant(&mut self, grant: Grant) {
+        let granted_before = self.authorization.is_granted();
         self.authorization.set(grant);
-        // A new grant is a new attempt, with the plug as it is now.
-        if let (Session::Finished(_), true) = (self.session, self.authorization.is_granted()) {
-            self.session = Session::Connected;
+        // A new grant is a new attempt with the plug as it is now; a permanent one
+        // that the broker merely repeats is not new.
+        let is_new = match grant {
+            Grant::OneSession => self.authorization.is_granted(),
+            Grant::Permanent => self.authorization.is_granted() && !granted_before,
+            Grant::Revoked => false,
+        };
+        match self.session {
+            Session::Finished(_) if is_new => self.session = Session::Connected,
+            Session::Finished(_)
+            | Session::Starting
+            | Session::Vacant
+            | Session::Connected
+            | Session::Securing
+            | Session::Ready
+            | Session::Charging
+            | Session::Withdrawing { .. }
+            | Session::Failed(_) => {}
         }
     }
 
@@ -236,7 +252,10 @@ impl Machine {
             events.push(Event::ChargingStopped(reason));
         }
         match (before.is_running(), next.is_running(), self.stop_reason) {
-            (false, true, _) => events.push(Event::SessionStarted),
+            (false, true, _) => {
+                self.stop_reason = None;
+                events.push(Event::SessionStarted);
+            }
             (true, false, Some(reason)) => events.push(Event::SessionEnded(reason)),
             (true, false, None) | (true, true, _) | (false, false, _) => {}
         }

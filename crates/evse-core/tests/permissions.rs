@@ -336,6 +336,29 @@ fn an_unlock_request_ends_the_session_before_it_unlocks() {
     }
 }
 
+#[test]
+fn after_an_unlock_request_only_a_new_grant_or_another_ev_starts_a_session() {
+    for (again, starts) in [(Grant::Permanent, false), (Grant::OneSession, true)] {
+        let mut bench = Bench::rested(socket(Authentication::Mqtt));
+        grant(&mut bench, Grant::Permanent);
+        bench.charge();
+        bench.request(Request::Unlock);
+        bench.run(20_000);
+        grant(&mut bench, again);
+        bench.run(2_000);
+        assert_eq!(
+            bench.status().lock_target == LockPosition::Locked,
+            starts,
+            "{again:?}"
+        );
+        grant(&mut bench, Grant::Revoked);
+        bench.run(10_000);
+        grant(&mut bench, Grant::Permanent);
+        bench.run_until(20_000, |bench| bench.actuation.relay_1);
+        assert_eq!(bench.status().stop_reason, None);
+    }
+}
+
 // covers: PL-020
 #[test]
 fn an_unlock_request_is_answered_within_20_s_whatever_happens() {

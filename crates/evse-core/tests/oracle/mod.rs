@@ -253,6 +253,7 @@ impl Oracle {
             step.deadline.is_none_or(|(at, _)| at > now),
             "a deadline lies in the future",
         )?;
+        rule(step.events.iter().count() < 8, "no event is lost")?;
         rule(offered.is_none() || granted, "S1: no offer without a grant")?;
         rule(
             offered.is_none_or(|current| current <= self.limit()),
