@@ -407,3 +407,31 @@ fn limits_take_effect_at_once_and_are_acknowledged() {
     bench.run(10_000);
     assert!(bench.actuation.relay_1);
 }
+
+/// A wallbox in the field took 6, 7 and 11 A, ignored 0 A and went on charging.
+#[test]
+fn a_commanded_0_a_ends_the_flow_of_energy_and_11_a_resumes_it() {
+    let mut bench = charging(socket(Authentication::Ocpp));
+    for (amperes, duty) in [(6, 1_000), (7, 1_167), (11, 1_833), (0, 10_000)] {
+        bench.request(Request::OcppLimit(Some(Amperes::new(amperes))));
+        assert_eq!(bench.duty(), duty);
+        bench.run(10_000);
+    }
+    assert!(
+        !bench.world.contacts_closed(),
+        "although this EV never left C"
+    );
+    assert_eq!(bench.session(), SessionState::SuspendedEvse);
+    bench.request(Request::OcppLimit(Some(Amperes::new(11))));
+    bench.run_until(6_000, |bench| bench.actuation.relay_1);
+    assert_eq!(
+        (bench.duty(), bench.session()),
+        (1_833, SessionState::Charging)
+    );
+    assert!(
+        !bench
+            .take_events()
+            .iter()
+            .any(|event| matches!(event, Event::SessionEnded(_)))
+    );
+}
