@@ -13,7 +13,11 @@ pub fn binary(name: &str) -> PathBuf {
         directory
     });
     let path = directory.join(name);
-    assert!(path.is_file(), "{} is missing: is there a binary {name}?", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: is there a binary {name}?",
+        path.display()
+    );
     path
 }
 
@@ -22,7 +26,10 @@ fn profile_directory() -> PathBuf {
     let program = std::env::current_exe().expect("the running program has a path");
     let directory = program.parent().expect("the program lies in a directory");
     if directory.ends_with("deps") {
-        directory.parent().expect("deps lies in a directory").to_owned()
+        directory
+            .parent()
+            .expect("deps lies in a directory")
+            .to_owned()
     } else {
         directory.to_owned()
     }

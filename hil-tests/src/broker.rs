@@ -21,7 +21,11 @@ impl Broker {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
-        let mut broker = Self { process: None, port, directory: directory.to_owned() };
+        let mut broker = Self {
+            process: None,
+            port,
+            directory: directory.to_owned(),
+        };
         broker.run();
         broker
     }
@@ -60,5 +64,9 @@ impl Broker {
 
 /// Debian keeps it in /usr/sbin, which is not on every user's path.
 fn program() -> &'static str {
-    if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" }
+    if Path::new("/usr/sbin/mosquitto").exists() {
+        "/usr/sbin/mosquitto"
+    } else {
+        "mosquitto"
+    }
 }

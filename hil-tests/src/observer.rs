@@ -126,7 +126,9 @@ impl Observer {
 
     /// Wait until the last value on `topic` is `expected`.
     pub fn expect(&self, topic: &str, expected: &str, limit: Duration) {
-        let reached = self.wait(limit, |last| last.get(topic).is_some_and(|text| text == expected));
+        let reached = self.wait(limit, |last| {
+            last.get(topic).is_some_and(|text| text == expected)
+        });
         assert!(
             reached,
             "{topic} is {:?}, not {expected:?}, after {limit:?}; last messages:\n{}",
@@ -142,7 +144,10 @@ impl Observer {
         condition: impl Fn(&HashMap<String, String>) -> bool,
     ) -> bool {
         let guard = self.shared.lock();
-        let waited = self.shared.grown.wait_timeout_while(guard, limit, |record| !condition(&record.last));
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(guard, limit, |record| !condition(&record.last));
         waited.is_ok_and(|(_, timeout)| !timeout.timed_out())
     }
 
@@ -153,16 +158,26 @@ impl Observer {
         limit: Duration,
         condition: impl Fn(&Seen) -> bool,
     ) -> Option<Seen> {
-        let find = |record: &Record| record.history[mark..].iter().find(|seen| condition(seen)).cloned();
+        let find = |record: &Record| {
+            record.history[mark..]
+                .iter()
+                .find(|seen| condition(seen))
+                .cloned()
+        };
         let guard = self.shared.lock();
-        let waited = self.shared.grown.wait_timeout_while(guard, limit, |record| find(record).is_none());
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(guard, limit, |record| find(record).is_none());
         waited.ok().and_then(|(record, _)| find(&record))
     }
 
     /// Everything published before this call has arrived when it returns.
     pub fn fence(&self) {
         static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+        let number = COUNTER
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+            .to_string();
         self.publish_raw("test/fence", &number, false);
         self.expect("test/fence", &number, Duration::from_secs(10));
     }
@@ -171,7 +186,10 @@ impl Observer {
     pub fn tail(&self) -> String {
         let history = self.history();
         let from = history.len().saturating_sub(20);
-        history[from..].iter().map(|seen| format!("  {} {}\n", seen.topic, seen.payload)).collect()
+        history[from..]
+            .iter()
+            .map(|seen| format!("  {} {}\n", seen.topic, seen.payload))
+            .collect()
     }
 }
 

@@ -33,7 +33,10 @@ impl Process {
             .stderr(errors)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { child, log: log.to_owned() }
+        Self {
+            child,
+            log: log.to_owned(),
+        }
     }
 
     /// Process id.
@@ -76,10 +79,18 @@ impl Process {
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let deadline = Instant::now() + limit;
         loop {
-            if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .expect("the process can be waited for")
+            {
                 return status;
             }
-            assert!(Instant::now() < deadline, "still running after {limit:?}:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "still running after {limit:?}:\n{}",
+                self.log()
+            );
             pause();
         }
     }
@@ -97,7 +108,10 @@ impl Drop for Process {
 }
 
 /// Let the observed program run before the next look. Never a substitute for a condition.
-#[allow(clippy::disallowed_methods, reason = "the pause between two looks at a condition")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the pause between two looks at a condition"
+)]
 pub(crate) fn pause() {
     std::thread::sleep(LOOK);
 }
