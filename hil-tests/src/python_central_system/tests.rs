@@ -14,8 +14,8 @@ const SOON: Duration = Duration::from_secs(20);
 struct Station(WebSocket<TcpStream>);
 
 impl Station {
-    fn connect(central: &PythonCentralSystem) -> Self {
-        let uri = format!("{}/A", central.uri());
+    fn connect(central: &str) -> Self {
+        let uri = format!("{central}/A");
         let stream = TcpStream::connect(uri.split('/').nth(2).unwrap()).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         let mut request = uri.into_client_request().unwrap();
@@ -63,7 +63,7 @@ fn judge(traces: &Path) -> Output {
 fn it_takes_part_in_a_whole_session() {
     let traces = tempfile::tempdir().unwrap();
     let mut central = PythonCentralSystem::start(traces.path(), &["--transaction-id", "40"]);
-    let mut station = Station::connect(&central);
+    let mut station = Station::connect(&central.uri());
     assert_eq!(station.boot()[2]["status"], "Accepted");
     let boot = central.expect("boot", |_| true, SOON);
     assert_eq!(boot["payload"]["chargePointModel"], "m");
@@ -111,7 +111,7 @@ fn it_takes_part_in_a_whole_session() {
 fn it_limits_the_current_with_the_frames_of_evcc() {
     let traces = tempfile::tempdir().unwrap();
     let mut central = PythonCentralSystem::start(traces.path(), &[]);
-    let mut station = Station::connect(&central);
+    let mut station = Station::connect(&central.uri());
     station.boot();
     let answering = std::thread::spawn(move || {
         let limit = station.receive();
@@ -163,7 +163,7 @@ fn it_refuses_what_it_is_told_to_refuse_without_complaint() {
     let traces = tempfile::tempdir().unwrap();
     let options = ["--reply", "StatusNotification=NotSupported"];
     let central = PythonCentralSystem::start(traces.path(), &options);
-    let mut station = Station::connect(&central);
+    let mut station = Station::connect(&central.uri());
     let answer = station.call("1", "StatusNotification", status("Available"));
     assert_eq!(
         (&answer[0], &answer[2]),
@@ -183,7 +183,7 @@ fn it_refuses_what_it_is_told_to_refuse_without_complaint() {
 fn it_calls_before_it_answers_the_boot() {
     let traces = tempfile::tempdir().unwrap();
     let central = PythonCentralSystem::start(traces.path(), &["--calls-before-boot"]);
-    let mut station = Station::connect(&central);
+    let mut station = Station::connect(&central.uri());
     let first = station.boot();
     assert_eq!(first[2], "GetConfiguration");
     station.send(json!([3, first[1], { "configurationKey": [] }]));
@@ -204,7 +204,7 @@ fn it_calls_before_it_answers_the_boot() {
 fn it_complains_about_every_breach_of_the_rules() {
     let traces = tempfile::tempdir().unwrap();
     let mut central = PythonCentralSystem::start(traces.path(), &[]);
-    let mut station = Station::connect(&central);
+    let mut station = Station::connect(&central.uri());
     let no_model = json!({ "chargePointVendor": "v" });
     assert_eq!(station.call("1", "BootNotification", no_model)[0], 4);
     central.expect("complaint", |_| true, SOON);
@@ -227,6 +227,57 @@ fn it_complains_about_every_breach_of_the_rules() {
     );
     answering.join().unwrap();
     assert_eq!(central.complaints().len(), 3);
+}
+
+#[test]
+fn the_simulated_central_system_answers_by_the_schemas() {
+    let traces = tempfile::tempdir().unwrap();
+    let options = simulator::central_system::Options {
+        trace_dir: Some(traces.path().to_owned()),
+        ..Default::default()
+    };
+    let central = simulator::central_system::CentralSystem::start(options).unwrap();
+    let mut station = Station::connect(central.uri());
+    station.boot();
+    let at = "2026-01-01T00:00:00Z";
+    let values = json!([{ "timestamp": at, "sampledValue": [{ "value": "1" }] }]);
+    let start = json!({ "connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": at });
+    let stop = json!({ "transactionId": 1, "idTag": "T", "meterStop": 1, "timestamp": at });
+    let calls = [
+        ("Heartbeat", json!({})),
+        ("StatusNotification", status("Available")),
+        ("Authorize", json!({ "idTag": "T" })),
+        ("StartTransaction", start),
+        (
+            "MeterValues",
+            json!({ "connectorId": 1, "transactionId": 1, "meterValue": values }),
+        ),
+        ("StopTransaction", stop),
+        ("DataTransfer", json!({ "vendorId": "v" })),
+        ("DiagnosticsStatusNotification", json!({ "status": "Idle" })),
+        ("FirmwareStatusNotification", json!({ "status": "Idle" })),
+        (
+            "SignedFirmwareStatusNotification",
+            json!({ "status": "Idle" }),
+        ),
+        ("LogStatusNotification", json!({ "status": "Idle" })),
+        (
+            "SecurityEventNotification",
+            json!({ "type": "StartupOfTheDevice", "timestamp": at }),
+        ),
+        ("SignCertificate", json!({ "csr": "c" })),
+    ];
+    for (index, (action, payload)) in calls.into_iter().enumerate() {
+        let answer = station.call(&index.to_string(), action, payload);
+        assert_eq!(answer[0], 3, "{action}");
+    }
+    drop(central);
+    let verdict = judge(traces.path());
+    let text = String::from_utf8_lossy(&verdict.stdout);
+    assert!(
+        verdict.status.success() && text.starts_with("28 OCPP frames of 1 traces"),
+        "{text}"
+    );
 }
 
 #[test]
