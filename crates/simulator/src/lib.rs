@@ -1,1 +1,3 @@
 //! Under construction.
+
+pub mod central_system;
