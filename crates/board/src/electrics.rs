@@ -1,6 +1,6 @@
 //! The seam between the board's sequences and what carries them out.
 
-use evse_core::SensorFault;
+pub use evse_core::SensorFault;
 
 use crate::BoardError;
 use crate::conversion::AdcRaw;

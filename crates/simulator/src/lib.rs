@@ -3,6 +3,8 @@
 //! It never opens, refuses or corrects anything for the code under test and
 //! shares nothing with it but the wire format of the board's socket.
 
+pub mod edges;
+pub mod plant;
 mod readings;
 
 pub use readings::{MeterSource, Readings};
