@@ -3,8 +3,11 @@
 //! It never opens, refuses or corrects anything for the code under test and
 //! shares nothing with it but the wire format of the board's socket.
 
+mod board_socket;
 pub mod edges;
 pub mod plant;
 mod readings;
+pub mod station;
 
 pub use readings::{MeterSource, Readings};
+pub use station::{Station, StationHandle};

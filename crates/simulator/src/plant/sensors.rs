@@ -61,7 +61,7 @@ impl RotarySwitch {
         const CHATTER_US: u64 = 2000;
         match self {
             Self::At(position) => position & 0xF,
-            Self::Between(position) if now_us / CHATTER_US % 2 == 0 => position & 0xF,
+            Self::Between(position) if (now_us / CHATTER_US).is_multiple_of(2) => position & 0xF,
             Self::Between(position) => position.wrapping_add(1) & 0xF,
         }
     }

@@ -178,7 +178,7 @@ pub fn offered_current(pilot: Generator) -> f64 {
         return 0.0;
     };
     let percent = duty * 100.0;
-    if percent < 8.0 || percent > 97.0 {
+    if !(8.0..=97.0).contains(&percent) {
         0.0
     } else if percent < 10.0 {
         6.0
