@@ -4,9 +4,11 @@
 //! shares nothing with it but the wire format of the board's socket.
 
 mod board_socket;
+pub mod control;
 pub mod edges;
 pub mod plant;
 mod readings;
+pub mod socket_server;
 pub mod station;
 
 pub use readings::{MeterSource, Readings};

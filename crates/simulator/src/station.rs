@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::board_socket::BoardSocket;
+use crate::board_socket;
 use crate::edges::{Edge, Signal};
 use crate::plant::Plant;
+use crate::socket_server::SocketServer;
 use crate::{MeterSource, Readings};
 
 /// The physics moves at least this often.
@@ -24,7 +25,7 @@ const TICK: Duration = Duration::from_millis(1);
 pub struct Station {
     handle: StationHandle,
     ticker: Ticker,
-    _board: BoardSocket,
+    _board: SocketServer,
 }
 
 /// A cheap, shared view of a station, for tests, meters and the control socket.
@@ -52,9 +53,12 @@ impl Station {
                 ticked: Condvar::new(),
             }),
         };
+        let board = handle.clone();
         Ok(Self {
             ticker: Ticker::start(handle.clone())?,
-            _board: BoardSocket::listen(board_socket, handle.clone())?,
+            _board: SocketServer::listen(board_socket, move |client| {
+                board_socket::converse(client, &board)
+            })?,
             handle,
         })
     }
