@@ -1,1 +1,4 @@
-//! Under construction.
+//! The bench without hardware: meters on echoing lines.
+
+pub mod meter;
+pub mod readings;
