@@ -36,7 +36,9 @@ impl Amperes {
 
     /// Whole amperes.
     pub const fn new(amperes: u32) -> Self {
-        Self { deci: amperes.saturating_mul(10) }
+        Self {
+            deci: amperes.saturating_mul(10),
+        }
     }
 
     /// Tenths of an ampere.
@@ -64,7 +66,11 @@ impl DutyCycle {
 
     /// From hundredths of a percent; `None` above 100.00 %.
     pub const fn from_hundredths(hundredths: u16) -> Option<Self> {
-        if hundredths <= 10_000 { Some(Self { hundredths }) } else { None }
+        if hundredths <= 10_000 {
+            Some(Self { hundredths })
+        } else {
+            None
+        }
     }
 
     /// Hundredths of a percent, 0 to 10 000.

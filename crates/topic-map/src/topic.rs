@@ -54,7 +54,10 @@ pub struct Topic<T> {
 impl<T: Payload> Topic<T> {
     /// Declare a topic.
     pub const fn new(info: TopicInfo) -> Self {
-        Self { info, payload: PhantomData }
+        Self {
+            info,
+            payload: PhantomData,
+        }
     }
 
     /// The topic string.
@@ -82,7 +85,10 @@ pub struct TopicFamily<T> {
 impl<T: Payload> TopicFamily<T> {
     /// Declare a family; `info.name` must hold exactly one `+` level.
     pub const fn new(info: TopicInfo) -> Self {
-        Self { info, payload: PhantomData }
+        Self {
+            info,
+            payload: PhantomData,
+        }
     }
 
     /// The subscription filter.
