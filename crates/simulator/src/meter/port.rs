@@ -1,7 +1,7 @@
 //! A meter at the end of a line that echoes.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
-use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
-use tokio::io::unix::AsyncFd;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -176,7 +177,7 @@ impl Drop for MeterPort {
 }
 
 /// The far end of a new line, its raw near end, and the near end's name.
-fn open_line() -> io::Result<(AsyncLine, File, PathBuf)> {
+fn open_line() -> io::Result<(File, File, PathBuf)> {
     // Closed on exec: a daemon started by a test must not keep the line open.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let master = posix_openpt(flags)?;
@@ -191,11 +192,8 @@ fn open_line() -> io::Result<(AsyncLine, File, PathBuf)> {
     let mut settings = tcgetattr(&terminal)?;
     cfmakeraw(&mut settings);
     tcsetattr(&terminal, SetArg::TCSANOW, &settings)?;
-    Ok((AsyncLine(master), terminal, path))
+    Ok((File::from(OwnedFd::from(master)), terminal, path))
 }
-
-/// The far end, before it is bound to the runtime of the meter's thread.
-struct AsyncLine(PtyMaster);
 
 struct Meter {
     address: u8,
@@ -210,33 +208,35 @@ struct Meter {
 
 impl Meter {
     /// Echo and answer until the line breaks.
-    async fn serve(mut self, line: AsyncLine) -> io::Result<()> {
-        let line = AsyncFd::new(OwnedFd::from(line.0))?;
+    async fn serve(mut self, mut line: File) -> io::Result<()> {
+        // A pseudo terminal polls and reads like a pipe.
+        let incoming = OwnedFd::from(line.try_clone()?);
+        let mut incoming = pipe::Receiver::from_owned_fd_unchecked(incoming)?;
+        let mut bytes = [0; 256];
         loop {
             let due = self.answers.first().map(|(due, _)| *due);
             tokio::select! {
-                bytes = read(&line) => {
-                    let bytes = bytes?;
-                    self.echo(&line, &bytes)?;
-                    self.hear(&bytes);
+                count = incoming.read(&mut bytes) => {
+                    let bytes = &bytes[..count?];
+                    send(&mut line, &self.echo(bytes))?;
+                    self.hear(bytes);
                 }
                 () = until(due) => {
                     let (_, answer) = self.answers.remove(0);
-                    nix::unistd::write(&line, &answer)?;
+                    send(&mut line, &answer)?;
                 }
             }
         }
     }
 
-    fn echo(&self, line: &AsyncFd<OwnedFd>, bytes: &[u8]) -> io::Result<()> {
+    fn echo(&self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         match self.fault() {
-            Some(Fault::NoEcho) => return Ok(()),
-            Some(Fault::Collision) => bytes[0] ^= 0x10,
+            Some(Fault::NoEcho) => bytes.clear(),
+            Some(Fault::Collision) => bytes.iter_mut().take(1).for_each(|byte| *byte ^= 0x10),
             _ => {}
         }
-        nix::unistd::write(line, &bytes)?;
-        Ok(())
+        bytes
     }
 
     fn hear(&mut self, bytes: &[u8]) {
@@ -347,14 +347,11 @@ fn disturbed(mut answer: Vec<u8>, fault: Option<Fault>) -> Vec<u8> {
     }
 }
 
-async fn read(line: &AsyncFd<OwnedFd>) -> io::Result<Vec<u8>> {
-    loop {
-        let mut ready = line.readable().await?;
-        let mut bytes = [0; 256];
-        match ready.try_io(|line| Ok(nix::unistd::read(line, &mut bytes)?)) {
-            Ok(count) => return Ok(bytes[..count?].to_vec()),
-            Err(_would_block) => {}
-        }
+/// Bytes that nobody reads are lost, as on a wire.
+fn send(line: &mut File, bytes: &[u8]) -> io::Result<()> {
+    match line.write_all(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        result => result,
     }
 }
 
