@@ -11,24 +11,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use daemon_kit::{Bus, Event, Message};
-use topic_map::{Class, Publisher, Topic, TopicInfo};
+use topic_map::{Publisher, Topic, TopicInfo};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-const fn info(name: &'static str, class: Class, retain: bool) -> TopicInfo {
-    TopicInfo {
-        name,
-        guide_name: "",
-        publisher: Publisher::Daemon("test"),
-        class,
-        retain,
-        meaning: "for this test",
-        source: "mode3",
-    }
-}
+const TEST: Publisher = Publisher::Daemon("test");
 
-static LEVEL: Topic<bool> = Topic::new(info("test/level", Class::State, true));
-static EDGE: Topic<bool> = Topic::new(info("test/edge", Class::Event, false));
+static LEVEL: Topic<bool> = Topic::new(TopicInfo::state("test/level", TEST, "mode3"));
+static EDGE: Topic<bool> = Topic::new(TopicInfo::event("test/edge", TEST, "mode3"));
 
 /// A mosquitto on a port of its own, in its own directory, without persistence.
 struct Broker {

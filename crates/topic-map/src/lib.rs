@@ -1,35 +1,17 @@
 //! Every MQTT topic once: name, payload, retain flag and permitted publisher.
 //!
-//! No topic string stands anywhere else in the product.
+//! No topic string stands anywhere else in the product. [`ALL`] lists the topics;
+//! the reference page ([`reference_page`]) and the broker's access list
+//! ([`broker_acl`]) are rendered from it.
 
+mod acl;
 mod payload;
+mod reference;
 mod topic;
+mod topics;
 
-pub use payload::{Payload, PayloadError};
+pub use acl::broker_acl;
+pub use payload::*;
+pub use reference::reference_page;
 pub use topic::{Class, Publisher, Topic, TopicFamily, TopicInfo};
-/// Whether a daemon is there; its last will is "0".
-pub const DAEMON_AVAILABLE: TopicFamily<bool> = TopicFamily::new(TopicInfo {
-    name: "ci/global/daemon/+/available",
-    guide_name: "",
-    publisher: Publisher::Daemon("any"),
-    class: Class::State,
-    retain: true,
-    meaning: "1 while the daemon is connected",
-    source: "mode3",
-});
-
-impl Payload for bool {
-    const FORM: &'static str = "0 or 1";
-
-    fn encode(&self) -> String {
-        if *self { "1".into() } else { "0".into() }
-    }
-
-    fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
-        match payload {
-            b"0" => Ok(false),
-            b"1" => Ok(true),
-            _ => Err(PayloadError::new(payload, Self::FORM)),
-        }
-    }
-}
+pub use topics::*;
