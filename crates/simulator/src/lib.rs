@@ -7,6 +7,7 @@ mod board_socket;
 pub mod central_system;
 pub mod control;
 pub mod edges;
+pub mod meter;
 pub mod plant;
 mod readings;
 pub mod socket_server;
