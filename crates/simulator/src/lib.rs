@@ -4,6 +4,7 @@
 //! shares nothing with it but the wire format of the board's socket.
 
 mod board_socket;
+pub mod broker;
 pub mod control;
 pub mod edges;
 pub mod plant;
