@@ -6,6 +6,7 @@
 mod board_socket;
 pub mod broker;
 pub mod control;
+pub mod ctl;
 pub mod edges;
 pub mod plant;
 mod readings;
