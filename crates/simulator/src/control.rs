@@ -17,6 +17,7 @@ use crate::plant::lock::{Bolt, Jam, LockType};
 use crate::plant::pilot::{Diode, Generator, PilotWire};
 use crate::plant::plug::Cable;
 use crate::plant::sensors::{AdcFault, RotarySwitch};
+use crate::plant::vehicle::VehicleSettings;
 use crate::socket_server::SocketServer;
 use crate::station::StationHandle;
 
@@ -92,7 +93,7 @@ enum Action {
     PullOut {},
     RequestEnergy {},
     StopRequest {},
-    /// Some of [`VehicleSettings`](crate::plant::vehicle::VehicleSettings).
+    /// Some of [`VehicleSettings`].
     Vehicle {
         set: Map<String, Value>,
     },
@@ -135,11 +136,12 @@ enum Action {
         fault: AdcFault,
     },
     /// Input lines that can't be read, an output line that can't be written
-    /// (`""` for none), a generator that can't be set.
+    /// (`""` for none), a generator that can't be set, a board that doesn't answer.
     Fail {
         inputs: Option<bool>,
         output: Option<String>,
         pilot_pwm: Option<bool>,
+        silent: Option<bool>,
     },
     Supply {
         voltage: Option<[f64; 3]>,
@@ -269,7 +271,9 @@ impl Action {
                 inputs,
                 output,
                 pilot_pwm,
+                silent,
             } => {
+                put(&mut plant.board_is_silent, silent);
                 put(&mut plant.input_lines_fail, inputs);
                 put(&mut plant.pilot_pwm_refused, pilot_pwm);
                 if let Some(name) = output {
@@ -282,6 +286,9 @@ impl Action {
                 energy_factor,
                 relay_2_switches_l2_l3,
             } => {
+                if let Some(factor @ ..0.0) = energy_factor {
+                    return Err(format!("energy_factor {factor}: allowed are 0 and more"));
+                }
                 put(&mut plant.voltage, voltage);
                 put(&mut plant.frequency, frequency);
                 put(&mut plant.energy_factor, energy_factor);
@@ -323,7 +330,17 @@ fn change_vehicle(plant: &mut Plant, changes: Map<String, Value>) -> Result<(), 
     if let Value::Object(merged) = &mut merged {
         merged.extend(changes);
     }
-    *settings = serde_json::from_value(merged).map_err(text)?;
+    let changed: VehicleSettings = serde_json::from_value(merged).map_err(text)?;
+    if !(1..=3).contains(&changed.phases) {
+        return Err(format!("phases {}: allowed are 1 to 3", changed.phases));
+    }
+    if changed.max_current < 0.0 {
+        return Err(format!(
+            "max_current {}: allowed are 0 and more",
+            changed.max_current
+        ));
+    }
+    *settings = changed;
     Ok(())
 }
 
@@ -442,7 +459,7 @@ mod tests {
             r#"{"do":"rotary","position":5,"between":true}"#,
             r#"{"do":"digital_input","input":1,"high":true}"#,
             r#"{"do":"adc","channel":"proximity","fault":{"frozen":77}}"#,
-            r#"{"do":"fail","output":"RELAY_1_ENABLE"}"#,
+            r#"{"do":"fail","output":"RELAY_1_ENABLE","silent":true}"#,
             r#"{"do":"supply","energy_factor":60}"#,
         ] {
             assert_eq!(execute(line, &station), json!({"ok": true}), "{line}");
@@ -459,6 +476,7 @@ mod tests {
         assert_eq!(plant.contactors[1].fault, ContactorFault::Welded);
         assert_eq!(plant.adc_counts().proximity.unwrap().get(), 77);
         assert_eq!(plant.refused_line, Some(OutputLine::Relay1Enable));
+        assert!(plant.board_is_silent);
         assert_eq!(plant.energy_factor, 60.0);
     }
 
@@ -491,6 +509,8 @@ mod tests {
                 "0 to 4095",
             ),
             (r#"{"do":"vehicle","set":{"colour":"red"}}"#, "colour"),
+            (r#"{"do":"vehicle","set":{"phases":4}}"#, "1 to 3"),
+            (r#"{"do":"supply","energy_factor":-1}"#, "0 and more"),
             (r#"{"do":"fail","output":"NO_SUCH_LINE"}"#, "NO_SUCH_LINE"),
             (r#"{"get":"weather"}"#, "weather"),
         ] {
