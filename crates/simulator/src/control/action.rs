@@ -89,7 +89,7 @@ pub(super) enum Action {
 /// One of the two relays.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u8")]
-enum Relay {
+pub(super) enum Relay {
     One,
     Two,
 }
@@ -109,7 +109,7 @@ impl TryFrom<u8> for Relay {
 /// What a sense line does.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Sense {
+pub(super) enum Sense {
     Free,
     StuckActive,
     StuckInactive,
@@ -117,7 +117,7 @@ enum Sense {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum AdcChannel {
+pub(super) enum AdcChannel {
     LockSense,
     PilotPositive,
     PilotNegative,
