@@ -5,9 +5,11 @@
 
 mod board_socket;
 pub mod broker;
+pub mod central_system;
 pub mod control;
 pub mod ctl;
 pub mod edges;
+pub mod meter;
 pub mod plant;
 mod readings;
 pub mod socket_server;
