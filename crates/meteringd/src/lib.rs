@@ -8,8 +8,11 @@ pub mod poll;
 pub mod protocol;
 mod publish;
 pub mod reading;
+mod reference;
 pub mod setup;
 mod watch;
+
+pub use reference::reference_page;
 
 use std::time::Instant;
 
