@@ -12,8 +12,10 @@ mod binaries;
 mod broker;
 mod observer;
 mod process;
+mod python_central_system;
 
 pub use binaries::binary;
 pub use broker::Broker;
 pub use observer::{Observer, Seen};
 pub use process::Process;
+pub use python_central_system::{PythonCentralSystem, judges, trace_directory};

@@ -2,10 +2,12 @@
 
 Usage: frames.py DIRECTORY
 
-Each *.jsonl file is the trace of one connection: one object per line with
-`timestamp`, `direction` (CS_TO_CSMS or CSMS_TO_CS, CS being the charging
-station) and `message` (the OCPP-J array). Frames that a test sends broken on
-purpose carry `"hostile": true`; they are not judged, the answers to them are.
+Each *.jsonl file is the trace of one central system: one object per line with
+`timestamp`, `connection` (a number that tells its connections apart),
+`direction` (CS_TO_CSMS or CSMS_TO_CS, CS being the charging station) and
+`message` (the OCPP-J array, or the raw text of what is none). Frames that a
+test sends broken on purpose carry `"hostile": true`; they are not judged, the
+answers to them are.
 """
 
 import asyncio
@@ -13,8 +15,8 @@ import json
 import pathlib
 import sys
 
-from ocpp.messages import Call, CallResult, validate_payload
 from ocpp.exceptions import OCPPError
+from ocpp.messages import Call, CallResult, validate_payload
 
 ERROR_CODES = {
     "NotImplemented",
@@ -28,53 +30,83 @@ ERROR_CODES = {
     "TypeConstraintViolation",
     "GenericError",
 }
+# The message id of a CALLERROR for a frame whose own id could not be read.
+UNREADABLE_ID = "-1"
+OTHER_SIDE = {"CS_TO_CSMS": "CSMS_TO_CS", "CSMS_TO_CS": "CS_TO_CSMS"}
 
 
-async def judge(path):
-    """The number of judged frames and the list of complaints of one trace."""
-    actions, frames, complaints = {}, 0, []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        entry = json.loads(line)
-        if entry.get("hostile"):
-            continue
-        message, frames = entry["message"], frames + 1
-        where = f"{path.name}:{number}"
-        kind, unique_id = message[0], message[1]
-        if not 0 < len(unique_id) <= 36:
-            complaints.append(f"{where}: message id of {len(unique_id)} characters")
+class Judge:
+    """Judges the frames of one trace in their order."""
+
+    def __init__(self):
+        self.frames = 0
+        # The action of each call by connection, direction and message id.
+        self.actions = {}
+        self.saw_hostile = False
+
+    async def complaint(self, line):
+        """What is wrong with the next line of the trace, or None."""
         try:
-            if kind == 2:
-                actions[unique_id] = message[2]
-                await validate_payload(
-                    Call(unique_id=unique_id, action=message[2], payload=message[3]), "1.6"
-                )
-            elif kind == 3:
-                if unique_id not in actions:
-                    complaints.append(f"{where}: a result without a call")
-                    continue
-                await validate_payload(
-                    CallResult(unique_id=unique_id, action=actions[unique_id], payload=message[2]),
-                    "1.6",
-                )
-            elif kind == 4:
-                if message[2] not in ERROR_CODES or len(message) != 5:
-                    complaints.append(f"{where}: not a valid CALLERROR: {line}")
-            else:
-                complaints.append(f"{where}: message type {kind}")
-        except OCPPError as error:
-            complaints.append(f"{where}: {type(error).__name__} {error.description} {error.details}")
-    return frames, complaints
+            entry = json.loads(line)
+            message, direction = entry["message"], entry["direction"]
+            calls, answers = (
+                (entry.get("connection"), side) for side in (direction, OTHER_SIDE[direction])
+            )
+        except (ValueError, LookupError, TypeError) as error:
+            return f"not a line of a trace: {error!r}"
+        if entry.get("hostile"):
+            self.saw_hostile = True
+            self.remember(calls, message)
+            return None
+        self.frames += 1
+        self.remember(calls, message)
+        match message:
+            case [2 | 3 | 4, str(unique_id), *_] if not 0 < len(unique_id) <= 36:
+                return f"message id of {len(unique_id)} characters"
+            case [2, str(unique_id), str(action), payload]:
+                return await schema_complaint(Call(unique_id, action, payload))
+            case [3, str(unique_id), payload]:
+                action = self.actions.get((*answers, unique_id))
+                if action is None:
+                    return "a result without a call"
+                return await schema_complaint(CallResult(unique_id, payload, action))
+            case [4, str(unique_id), str(code), str(description), dict()]:
+                unreadable = unique_id == UNREADABLE_ID and self.saw_hostile
+                if (*answers, unique_id) not in self.actions and not unreadable:
+                    return "an error without a call"
+                if code not in ERROR_CODES or len(description) > 255:
+                    return "not a valid error code and description"
+                return None
+        return "not a CALL, CALLRESULT or CALLERROR"
+
+    def remember(self, calls, message):
+        """Note a call, broken or not, so that its answer can be judged."""
+        match message:
+            case [2, str(unique_id), str(action), *_]:
+                self.actions[(*calls, unique_id)] = action
+
+
+async def schema_complaint(message):
+    try:
+        await validate_payload(message, "1.6")
+    except OCPPError as error:
+        return f"{type(error).__name__} {error.description} {error.details}"
 
 
 async def main(directory):
     traces = sorted(pathlib.Path(directory).glob("*.jsonl"))
     frames, complaints = 0, []
     for trace in traces:
-        judged, found = await judge(trace)
-        frames, complaints = frames + judged, complaints + found
-    print(f"{frames} OCPP frames of {len(traces)} connections judged, {len(complaints)} complaints")
+        judge = Judge()
+        for number, line in enumerate(trace.read_text().splitlines(), 1):
+            complaint = await judge.complaint(line)
+            if complaint:
+                complaints.append(f"{trace.name}:{number}: {complaint}\n    {line[:400]}")
+        frames += judge.frames
+    print(f"{frames} OCPP frames of {len(traces)} traces judged, {len(complaints)} complaints")
     for complaint in complaints:
         print(complaint)
+    # No frames at all means that nothing was judged, which is no good verdict.
     return 1 if complaints or frames == 0 else 0
 
 
