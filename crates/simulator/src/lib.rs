@@ -4,8 +4,10 @@
 //! shares nothing with it but the wire format of the board's socket.
 
 mod board_socket;
+pub mod broker;
 pub mod central_system;
 pub mod control;
+pub mod ctl;
 pub mod edges;
 pub mod meter;
 pub mod plant;
