@@ -17,6 +17,7 @@ pub use reference::reference_page;
 use std::time::Instant;
 
 use chrono::Utc;
+use customer_config::Customer;
 use daemon_kit::{Context, DaemonOption, Error, Event, Message};
 use rs485::{Bus, LocalEcho};
 use tokio::sync::mpsc;
@@ -50,11 +51,19 @@ pub async fn run(ctx: Context) -> Result<(), Error> {
         Some(_) => LocalEcho::Absent,
         None => LocalEcho::Present,
     };
-    let Some(keys) = configured(&ctx)? else {
+    let path = ctx.arguments.config_dir.join("customer.json");
+    let (customer, warnings) = Customer::load(&path)
+        .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let configured = &customer.port().meter;
+    if !configured.enable {
         tracing::info!("ports[0]/meter/enable is false: there is no meter to read");
         return rest(ctx).await;
-    };
-    let setup = Setup::new(keys, echo).map_err(|error| Error::Configuration(error.to_string()))?;
+    }
+    let setup =
+        Setup::new(configured, echo).map_err(|error| Error::Configuration(error.to_string()))?;
     tracing::info!(
         port = %setup.line.port.display(),
         baud_rate = setup.line.baud_rate.bits_per_second(),
@@ -169,10 +178,7 @@ impl Daemon {
 
     fn overdue(&mut self) {
         if self.watch.overdue(Instant::now()) {
-            tracing::error!(
-                reason = self.complaint.as_deref().unwrap_or("no answer yet"),
-                "no good reading of the meter"
-            );
+            tracing::error!("no good reading of the meter: it counts as unavailable");
             self.publish_available(false);
         }
     }
@@ -211,8 +217,4 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn configured(_ctx: &Context) -> Result<Option<setup::Keys>, Error> {
-    Ok(None)
 }

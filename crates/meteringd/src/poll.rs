@@ -66,12 +66,11 @@ impl Poller {
                     self.last_good = Instant::now();
                     Finding::Read(reading)
                 }
-                Err(error) => {
-                    self.is_lost |= self.last_good.elapsed() >= self.unavailable_after;
-                    Finding::Failed(error)
-                }
+                Err(error) => Finding::Failed(error),
             };
-            let next = if self.is_lost {
+            let is_overdue = self.last_good.elapsed() >= self.unavailable_after;
+            self.is_lost |= is_overdue;
+            let next = if is_overdue {
                 Instant::now() + SEARCH_PAUSE
             } else {
                 started + READING_INTERVAL

@@ -1,28 +1,11 @@
 //! What customer.json says about the meter, made complete by the protocol.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use customer_config::Meter;
 use rs485::{BaudRate, DeviceAddress, Line, LocalEcho, Parity};
 
 use crate::protocol::{Protocol, Unsupported};
-
-/// The keys below `ports[0]/meter`, as configured; `None` where a key is absent.
-#[derive(Clone, Debug)]
-pub struct Keys {
-    /// `port`.
-    pub port: PathBuf,
-    /// `protocol`.
-    pub protocol: String,
-    /// `baudrate` in bit/s.
-    pub baud_rate: Option<u32>,
-    /// `parity`.
-    pub parity: Option<Parity>,
-    /// `address`.
-    pub address: Option<u8>,
-    /// `publish_settings/timer`.
-    pub interval: Duration,
-}
 
 /// All that is needed to read the meter.
 #[derive(Clone, Debug)]
@@ -56,93 +39,83 @@ impl Setup {
     ///
     /// # Errors
     /// When a key can't be used.
-    pub fn new(keys: Keys, echo: LocalEcho) -> Result<Self, Unusable> {
-        let protocol = Protocol::named(&keys.protocol)?;
-        let baud_rate = match keys.baud_rate {
+    pub fn new(meter: &Meter, echo: LocalEcho) -> Result<Self, Unusable> {
+        let protocol = Protocol::named(meter.protocol.as_str())?;
+        let baud_rate = match meter.baudrate {
             Some(rate) => BaudRate::new(rate).ok_or(Unusable::BaudRate(rate))?,
             None => protocol.baud_rate,
         };
-        let device = match keys.address {
+        let device = match meter.address {
             Some(address) => DeviceAddress::new(address).ok_or(Unusable::Address(address))?,
             None => protocol.address,
         };
-        let parity = keys.parity.unwrap_or(protocol.parity);
-        let line = Line {
-            port: keys.port,
-            baud_rate,
-            parity,
-            echo,
-        };
+        let parity = meter.parity.map_or(protocol.parity, parity);
+        let port = meter.port.clone().into();
         Ok(Self {
-            line,
+            line: Line {
+                port,
+                baud_rate,
+                parity,
+                echo,
+            },
             device,
             protocol,
-            interval: keys.interval,
+            interval: Duration::from_secs(meter.publish_settings.timer.into()),
         })
+    }
+}
+
+const fn parity(parity: customer_config::Parity) -> Parity {
+    match parity {
+        customer_config::Parity::None => Parity::None,
+        customer_config::Parity::Odd => Parity::Odd,
+        customer_config::Parity::Even => Parity::Even,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use customer_config::Customer;
+
     use super::*;
 
-    fn keys(protocol: &str) -> Keys {
-        Keys {
-            port: "/dev/ttymxc0".into(),
-            protocol: protocol.into(),
-            baud_rate: None,
-            parity: None,
-            address: None,
-            interval: Duration::from_secs(30),
-        }
+    /// `ports[0]/meter` with these members.
+    fn setup(members: &str) -> Result<Setup, Unusable> {
+        let text = format!("{{ \"ports\": [ {{ \"meter\": {{ {members} }} }} ] }}");
+        let (customer, warnings) = Customer::parse(&text).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        Setup::new(&customer.port().meter, LocalEcho::Present)
     }
 
     // covers: MET-003
     #[test]
     fn absent_keys_follow_the_protocol() {
-        let setup = Setup::new(keys("klefr"), LocalEcho::Present).unwrap();
+        let setup = setup("\"protocol\": \"klefr\"").unwrap();
+        assert_eq!(setup.line.port.to_str(), Some("/dev/ttymxc0"));
         assert_eq!(setup.line.baud_rate.bits_per_second(), 9600);
         assert_eq!(setup.line.parity, Parity::None);
         assert_eq!(setup.device.number(), 1);
+        assert_eq!(setup.interval, Duration::from_secs(30));
     }
 
     // covers: MET-004
     #[test]
     fn present_keys_win() {
-        let keys = Keys {
-            baud_rate: Some(2400),
-            parity: Some(Parity::Even),
-            address: Some(7),
-            ..keys("eastron,sdm230")
-        };
-        let setup = Setup::new(keys, LocalEcho::Present).unwrap();
+        let setup = setup(
+            "\"protocol\": \"eastron,sdm230\", \"port\": \"/dev/ttymxc4\", \"baudrate\": 2400, \
+             \"parity\": \"even\", \"address\": 7, \"publish_settings\": { \"timer\": 5 }",
+        )
+        .unwrap();
+        assert_eq!(setup.line.port.to_str(), Some("/dev/ttymxc4"));
         assert_eq!(setup.line.baud_rate.bits_per_second(), 2400);
         assert_eq!(setup.line.parity, Parity::Even);
         assert_eq!(setup.device.number(), 7);
+        assert_eq!(setup.interval, Duration::from_secs(5));
     }
 
     #[test]
-    fn unusable_keys_are_named_with_their_range() {
-        let fast = Keys {
-            baud_rate: Some(250_000),
-            ..keys("eastron")
-        };
-        let broadcast = Keys {
-            address: Some(0),
-            ..keys("eastron")
-        };
-        for (keys, named) in [
-            (
-                fast,
-                "ports[0]/meter/baudrate is 250000; it must be 1200 to 115200",
-            ),
-            (
-                broadcast,
-                "ports[0]/meter/address is 0; it must be 1 to 247",
-            ),
-        ] {
-            let error = Setup::new(keys, LocalEcho::Present).unwrap_err();
-            assert_eq!(error.to_string(), named);
-        }
+    fn a_protocol_of_a_later_version_is_refused() {
+        let error = setup("\"protocol\": \"iskra\"").unwrap_err();
+        assert!(error.to_string().contains("\"iskra\""), "{error}");
     }
 }
