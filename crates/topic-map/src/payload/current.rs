@@ -56,8 +56,8 @@ impl Payload for CurrentLimit {
 }
 
 impl MaybeEmpty for CurrentLimit {
-    const FORM_OR_EMPTY: &'static str = "amperes as an integer or a decimal with '.' (cut to 0.1 A), \
-         -1 for no limit, or empty to remove the limit's name";
+    const FORM_OR_EMPTY: &'static str = "amperes as an integer or a decimal with '.' \
+         (cut to 0.1 A), -1 for no limit, or empty to remove the limit's name";
 }
 
 /// The current offered to the EV, always with one decimal.
