@@ -45,12 +45,6 @@ pub struct Identity {
     pub serial: Option<String>,
 }
 
-impl PartialEq for Identity {
-    fn eq(&self, other: &Self) -> bool {
-        self.model.name == other.model.name && self.serial == other.serial
-    }
-}
-
 /// A device at an address that speaks a protocol.
 #[derive(Debug)]
 pub struct Meter {

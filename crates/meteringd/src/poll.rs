@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::maps::Model;
 use crate::meter::{Error, Identity, Meter};
 use crate::reading::{Judge, Reading};
 
@@ -30,9 +31,10 @@ pub enum Finding {
 pub struct Poller {
     meter: Meter,
     unavailable_after: Duration,
+    /// The meter that gave the last good reading; `None` after an outage, for it may
+    /// have been exchanged.
     identity: Option<Identity>,
-    /// The meter is to be identified afresh: it may have been exchanged.
-    is_lost: bool,
+    known_serial: Option<String>,
     last_good: Instant,
     judge: Judge,
     has_told_export: bool,
@@ -46,7 +48,7 @@ impl Poller {
             meter,
             unavailable_after,
             identity: None,
-            is_lost: true,
+            known_serial: None,
             last_good: Instant::now(),
             judge: Judge::default(),
             has_told_export: false,
@@ -57,20 +59,15 @@ impl Poller {
     pub async fn run(mut self, findings: mpsc::Sender<Finding>) {
         while !findings.is_closed() {
             let started = Instant::now();
-            let result = match self.identified(&findings).await {
-                Ok(identity) => self.read(&identity).await,
-                Err(error) => Err(error),
-            };
-            let finding = match result {
+            let finding = match self.look(&findings).await {
                 Ok(reading) => {
                     self.last_good = Instant::now();
                     Finding::Read(reading)
                 }
                 Err(error) => Finding::Failed(error),
             };
-            let is_overdue = self.last_good.elapsed() >= self.unavailable_after;
-            self.is_lost |= is_overdue;
-            let next = if is_overdue {
+            let next = if self.last_good.elapsed() >= self.unavailable_after {
+                self.identity = None;
                 Instant::now() + SEARCH_PAUSE
             } else {
                 started + READING_INTERVAL
@@ -81,28 +78,29 @@ impl Poller {
         }
     }
 
-    async fn identified(&mut self, findings: &mpsc::Sender<Finding>) -> Result<Identity, Error> {
-        if let (Some(identity), false) = (&self.identity, self.is_lost) {
-            return Ok(identity.clone());
+    async fn look(&mut self, findings: &mpsc::Sender<Finding>) -> Result<Reading, Error> {
+        if let Some(identity) = &self.identity {
+            let model = identity.model;
+            return self.read(model).await;
         }
         let identity = self.meter.identify().await?;
-        if self
-            .identity
-            .as_ref()
-            .is_some_and(|before| *before != identity)
-        {
+        if is_another(self.known_serial.as_deref(), identity.serial.as_deref()) {
             self.judge.meter_exchanged();
         } else {
             self.judge.meter_lost();
         }
+        // A configured model without a serial number has not said a word so far.
+        let reading = self.read(identity.model).await?;
+        if identity.serial.is_some() {
+            self.known_serial.clone_from(&identity.serial);
+        }
         self.identity = Some(identity.clone());
-        self.is_lost = false;
-        let _ = findings.send(Finding::Identified(identity.clone())).await;
-        Ok(identity)
+        let _ = findings.send(Finding::Identified(identity)).await;
+        Ok(reading)
     }
 
-    async fn read(&mut self, identity: &Identity) -> Result<Reading, Error> {
-        let reading = self.meter.read(identity.model).await?;
+    async fn read(&mut self, model: &'static Model) -> Result<Reading, Error> {
+        let reading = self.meter.read(model).await?;
         if reading.shows_export() && !self.has_told_export {
             tracing::warn!(
                 ?reading,
@@ -111,5 +109,23 @@ impl Poller {
             self.has_told_export = true;
         }
         Ok(self.judge.judge(reading)?)
+    }
+}
+
+/// Only two different numbers tell two meters: a meter that starts up may hide its own.
+fn is_another(before: Option<&str>, now: Option<&str>) -> bool {
+    matches!((before, now), (Some(before), Some(now)) if before != now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meter_is_another_one_only_by_its_number() {
+        assert!(is_another(Some("1"), Some("2")));
+        assert!(!is_another(Some("1"), Some("1")));
+        assert!(!is_another(Some("1"), None));
+        assert!(!is_another(None, Some("1")));
     }
 }

@@ -241,6 +241,9 @@ fn start_daemon(
 async fn a_meter_is_found_identified_and_read() {
     let mut bench = Bench::start("eastron/sdm630", "\"protocol\": \"eastron\"");
     bench.until_available().await;
+    bench
+        .until("identity", |seen| seen.identity.is_some())
+        .await;
     let identity = bench.seen.identity.clone().unwrap();
     assert_eq!(identity.protocol, "eastron,sdm630");
     assert_eq!(identity.model, "Eastron SDM630");
@@ -282,15 +285,23 @@ async fn a_meter_that_falls_silent_is_told_after_two_seconds_and_comes_back_by_i
 // memory just then, and the station would have to be restarted by hand.
 #[tokio::test]
 async fn a_meter_that_appears_late_is_found_without_a_restart() {
-    let mut bench = Bench::prepare(
-        "eastron/sdm72dm-v2",
-        "\"protocol\": \"eastron\"",
-        MeterPort::go_silent,
-    );
-    bench.until_unavailable().await;
-    assert_eq!(bench.seen.identity, None);
-    bench.meter.answer();
-    bench.until_available().await;
+    // The second is configured and has no serial number: nothing tells it but a reading.
+    for (model, protocol) in [
+        ("sdm72dm-v2", "eastron"),
+        ("sdm72dm-v1", "eastron,sdm72dm-v1"),
+    ] {
+        let model = format!("eastron/{model}");
+        let protocol = format!("\"protocol\": \"{protocol}\"");
+        let mut bench = Bench::prepare(&model, &protocol, MeterPort::go_silent);
+        bench.until_unavailable().await;
+        bench.until_said("device 1 does not answer").await;
+        assert_eq!(bench.seen.identity, None);
+        bench.meter.answer();
+        bench.until_available().await;
+        bench
+            .until("identity", |seen| seen.identity.is_some())
+            .await;
+    }
 }
 
 // covers: MET-017
