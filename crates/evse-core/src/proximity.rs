@@ -128,6 +128,10 @@ impl Proximity {
             return;
         }
         let Some(coding) = self.coding else { return };
+        if self.cable == Cable::Unjudged && self.candidate.is_some() {
+            // The plug has just come in: the coding is still the one from before.
+            return;
+        }
         let lowest = match self.cable {
             Cable::Unjudged => None,
             Cable::Rated { limit } | Cable::Reduced { limit } => Some(limit),
@@ -235,6 +239,21 @@ mod tests {
             (proximity.limit(), proximity.is_valid()),
             (Some(Amperes::new(32)), true)
         );
+    }
+
+    #[test]
+    fn a_cable_that_comes_with_its_ev_is_not_taken_for_none() {
+        let mut proximity = Proximity::new();
+        settle(&mut proximity, Ok(3_000), false);
+        proximity.judge(false, false);
+        for now in [100, 110, 120, 149] {
+            proximity.observe(Millis(now), Ok(Millivolts(1_000)));
+            proximity.judge(true, false);
+            assert_eq!((proximity.error(), proximity.is_valid()), (None, false));
+        }
+        proximity.observe(Millis(150), Ok(Millivolts(1_000)));
+        proximity.judge(true, false);
+        assert_eq!((proximity.error(), proximity.is_valid()), (None, true));
     }
 
     /// Settles on `voltage` and judges it in a session.
