@@ -89,12 +89,51 @@ fn a_contactor_that_is_closed_at_start_keeps_the_plug_as_it_is() {
     let mut bench = Bench::new(socket(Authentication::Free));
     bench.world.contactor_defect = ContactorDefect::Welded;
     bench.world.locked = true;
+    bench.run(240);
+    assert_eq!(
+        bench.session(),
+        SessionState::Inoperative,
+        "nothing is offered before it is known"
+    );
     bench.run(10_000);
     assert_safe_state(&bench, 0);
     assert_eq!(
         (bench.status().lock, bench.status().contactor),
         (LOCKED, ContactorPosition::Closed)
     );
+}
+
+/// A contactor that has rested and an EV that requests energy: still, neither a
+/// message nor the passing of time closes it.
+#[test]
+fn only_a_round_of_measurements_closes_the_contactor() {
+    let rest_is_over = |inputs: &[Input]| {
+        let mut bench = Bench::rested(socket(Authentication::Ocpp));
+        bench.request(Request::Authorization(Grant::Permanent));
+        bench.charge();
+        let closed_at = bench.now;
+        bench.plug(Ev::B);
+        bench.run(1_000);
+        bench.plug(Ev::C);
+        while bench.now.since(closed_at) < 9_990 {
+            bench.cycle();
+        }
+        bench.now = bench.now.after(20);
+        for input in inputs {
+            bench.input(*input);
+        }
+        bench
+    };
+    let mut bench = rest_is_over(&[
+        Input::Tick,
+        Input::Request(Request::BrokerConnected),
+        Input::Request(Request::Authorization(Grant::OneSession)),
+        Input::Request(Request::OcppLimit(None)),
+        Input::Tick,
+    ]);
+    assert!(!bench.actuation.relay_1 && bench.duty() == 5_333);
+    bench.cycle();
+    assert!(bench.actuation.relay_1);
 }
 
 #[test]
