@@ -1,1 +1,21 @@
-//! Under construction.
+//! The bench of the end-to-end tests, the demo and the benchmarks: a broker, the
+//! simulated board with its EV and meter, a central system, and the real daemons
+//! as separate processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test bench ends where it fails, with the reason"
+)]
+
+mod binaries;
+mod broker;
+mod observer;
+mod process;
+mod python_central_system;
+
+pub use binaries::binary;
+pub use broker::Broker;
+pub use observer::{Observer, Seen};
+pub use process::Process;
+pub use python_central_system::{PythonCentralSystem, judges, trace_directory};

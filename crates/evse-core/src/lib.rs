@@ -2,12 +2,55 @@
 //!
 //! No I/O, no clock, no allocation: the shell (`evsed`) feeds samples and
 //! requests together with a monotonic time and carries out the actuation.
+//!
+//! ```
+//! use evse_core::*;
+//!
+//! let config = Config {
+//!     connection: Connection::Socket { lock: LockProfile::DEFAULT },
+//!     evse_limit: Amperes::new(32),
+//!     grid_limit: GridRating::FACTORY[13].limit,
+//!     failsafe: None,
+//!     contactor_feedback: Feedback::NormallyOpen,
+//!     authentication: Authentication::Free,
+//!     always_accept_state_d: false,
+//! };
+//! let mut machine = Machine::new(config, Millis(0));
+//! let step = machine.step(Millis(0), Input::Request(Request::OcppLimit(Some(Amperes::new(16)))));
+//! assert!(!step.actuation.relay_1);
+//! assert_eq!(machine.status().offered_limit, Amperes::new(16));
+//! ```
 #![cfg_attr(not(test), no_std)]
 
 mod actuation;
+mod authorization;
+mod availability;
+mod contactor;
+mod limits;
+mod lock;
+mod lock_profile;
+mod machine;
+mod pilot;
+mod proximity;
 mod sample;
+mod session;
+mod status;
 mod units;
 
 pub use actuation::{Actuation, DigitalOutputs, LockDrive, PilotOutput};
-pub use sample::{DigitalInputs, Inputs, PilotPeaks, RotaryPosition, Sample, SensorFault};
+pub use authorization::{Authentication, Grant};
+pub use availability::{Availability, Operation};
+pub use contactor::{ContactorFault, ContactorPosition, Feedback};
+pub use limits::DynamicSlot;
+pub use lock::LockFailure;
+pub use lock_profile::{LockPosition, LockProfile};
+pub use machine::{Config, Connection, Input, Machine, Request, Step};
+pub use pilot::{CpState, PilotFault};
+pub use proximity::{CableCoding, ProximityError};
+pub use sample::{
+    DigitalInput, DigitalInputs, GridRating, Inputs, PhaseCount, PilotPeaks, RotaryPosition,
+    Sample, SensorFault,
+};
+pub use session::StopReason;
+pub use status::{Event, Events, SessionState, Status, UnlockResult};
 pub use units::{Amperes, DutyCycle, Millis, Millivolts};

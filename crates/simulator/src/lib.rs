@@ -1,1 +1,19 @@
-//! Under construction.
+//! The simulated bench: dumb physics of board, vehicle and peripherals.
+//!
+//! It never opens, refuses or corrects anything for the code under test and
+//! shares nothing with it but the wire format of the board's socket.
+
+mod board_socket;
+pub mod broker;
+pub mod central_system;
+pub mod control;
+pub mod ctl;
+pub mod edges;
+pub mod meter;
+pub mod plant;
+mod readings;
+pub mod socket_server;
+pub mod station;
+
+pub use readings::{MeterSource, Readings};
+pub use station::{Station, StationHandle};

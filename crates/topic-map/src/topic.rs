@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 
 use crate::{Payload, PayloadError};
 
-/// Who may publish a topic; the broker's ACL is generated from it.
+/// Who may publish a topic; the broker's access list is generated from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Publisher {
-    /// One of our daemons, named.
+    /// One of our daemons, named; `any` where each daemon has its own member.
     Daemon(&'static str),
     /// Customer software or an integrator on the LAN.
     Customer,
@@ -24,23 +24,89 @@ pub enum Class {
     Event,
 }
 
-/// The untyped facts of a topic: for documentation, ACL and comparison with the guide.
+/// The untyped facts of a topic: for documentation, access list and comparison with the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicInfo {
     /// The topic; a family has one `+` level.
     pub name: &'static str,
+    /// Our constant's name.
+    pub constant: &'static str,
     /// The guide's constant name, e.g. `TOPIC_CHARGE_CP_STATUS`; empty where it has none.
     pub guide_name: &'static str,
+    /// Other spellings of the same topic in the guide: subscribed to, never published.
+    pub aliases: &'static [&'static str],
     /// Who may publish it.
     pub publisher: Publisher,
     /// Level or edge.
     pub class: Class,
     /// Whether it is published retained.
     pub retain: bool,
-    /// One sentence: meaning and unit.
+    /// The payload's form in words.
+    pub form: &'static str,
+    /// Meaning and unit.
     pub meaning: &'static str,
     /// Guide section and table, or `mode3` for a topic of ours.
     pub source: &'static str,
+}
+
+impl TopicInfo {
+    /// A level: published retained.
+    pub const fn state(name: &'static str, publisher: Publisher, source: &'static str) -> Self {
+        Self::of_class(name, publisher, source, Class::State, true)
+    }
+
+    /// An edge or a command: never retained.
+    pub const fn event(name: &'static str, publisher: Publisher, source: &'static str) -> Self {
+        Self::of_class(name, publisher, source, Class::Event, false)
+    }
+
+    const fn of_class(
+        name: &'static str,
+        publisher: Publisher,
+        source: &'static str,
+        class: Class,
+        retain: bool,
+    ) -> Self {
+        Self {
+            name,
+            constant: "",
+            guide_name: "",
+            aliases: &[],
+            publisher,
+            class,
+            retain,
+            form: "",
+            meaning: "",
+            source,
+        }
+    }
+
+    /// With the guide's constant name.
+    #[must_use]
+    pub const fn named(self, guide_name: &'static str) -> Self {
+        Self { guide_name, ..self }
+    }
+
+    /// With other spellings that are subscribed to as well.
+    #[must_use]
+    pub const fn or(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// With our constant's name and the meaning.
+    #[must_use]
+    pub const fn documented(self, constant: &'static str, meaning: &'static str) -> Self {
+        Self {
+            constant,
+            meaning,
+            ..self
+        }
+    }
+
+    /// Whether the topic is an addition of ours to the guide's map.
+    pub fn is_ours(&self) -> bool {
+        self.source == "mode3"
+    }
 }
 
 /// A topic whose payload has type `T`.
@@ -54,12 +120,23 @@ pub struct Topic<T> {
 impl<T: Payload> Topic<T> {
     /// Declare a topic.
     pub const fn new(info: TopicInfo) -> Self {
-        Self { info, payload: PhantomData }
+        Self {
+            info: TopicInfo {
+                form: T::FORM,
+                ..info
+            },
+            payload: PhantomData,
+        }
     }
 
     /// The topic string.
     pub const fn name(&self) -> &'static str {
         self.info.name
+    }
+
+    /// The text of `value`.
+    pub fn encode(&self, value: &T) -> String {
+        value.encode()
     }
 
     /// The value of a payload received on this topic.
@@ -82,7 +159,13 @@ pub struct TopicFamily<T> {
 impl<T: Payload> TopicFamily<T> {
     /// Declare a family; `info.name` must hold exactly one `+` level.
     pub const fn new(info: TopicInfo) -> Self {
-        Self { info, payload: PhantomData }
+        Self {
+            info: TopicInfo {
+                form: T::FORM,
+                ..info
+            },
+            payload: PhantomData,
+        }
     }
 
     /// The subscription filter.
@@ -94,15 +177,14 @@ impl<T: Payload> TopicFamily<T> {
     pub fn member<'t>(&self, topic: &'t str) -> Option<&'t str> {
         let (prefix, suffix) = self.info.name.split_once('+')?;
         let member = topic.strip_prefix(prefix)?.strip_suffix(suffix)?;
-        (!member.is_empty() && !member.contains('/')).then_some(member)
+        is_level(member).then_some(member)
     }
 
     /// The topic of the member `name`; `None` for a name that MQTT does not allow
-    /// in one level (empty, `/`, `+`, `#`).
+    /// in one level (empty, `/`, `+`, `#`, NUL).
     pub fn topic(&self, name: &str) -> Option<String> {
         let (prefix, suffix) = self.info.name.split_once('+')?;
-        let valid = !name.is_empty() && !name.contains(['/', '+', '#']);
-        valid.then(|| format!("{prefix}{name}{suffix}"))
+        is_level(name).then(|| format!("{prefix}{name}{suffix}"))
     }
 
     /// The value of a payload received on a member of this family.
@@ -112,4 +194,8 @@ impl<T: Payload> TopicFamily<T> {
     pub fn decode(&self, payload: &[u8]) -> Result<T, PayloadError> {
         T::decode(payload)
     }
+}
+
+fn is_level(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '+', '#', '\0'])
 }

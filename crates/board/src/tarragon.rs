@@ -1,0 +1,120 @@
+//! The real board: GPIO lines by name, PWM and ADC by device address.
+//!
+//! Nothing is addressed by number: chip numbers differ between kernels.
+
+mod adc;
+mod pwm;
+
+#[cfg(feature = "gpio-cdev")]
+#[cfg_attr(
+    feature = "gpiocdev",
+    allow(dead_code, reason = "the default backend wins when both are compiled")
+)]
+mod gpio_v1;
+#[cfg(feature = "gpiocdev")]
+mod gpio_v2;
+mod line_map;
+
+#[cfg(all(feature = "gpio-cdev", not(feature = "gpiocdev")))]
+use gpio_v1::Gpio;
+#[cfg(feature = "gpiocdev")]
+use gpio_v2::Gpio;
+
+#[cfg(not(any(feature = "gpiocdev", feature = "gpio-cdev")))]
+compile_error!("the board needs a GPIO backend: feature gpiocdev (default) or gpio-cdev");
+
+use std::io;
+use std::path::PathBuf;
+
+use evse_core::Millivolts;
+
+use crate::BoardError;
+use crate::conversion::{self, PILOT_PERIOD_NS, THRESHOLD_PERIOD_NS};
+use crate::electrics::{AdcCounts, Electrics};
+use crate::lines::{InputLevels, OutputLevels};
+
+/// Device address of the control pilot's generator (pwm8).
+const PILOT_PWM: &str = "20fc000.pwm";
+/// Device address of the digital inputs' reference voltage (pwm2).
+const THRESHOLD_PWM: &str = "2084000.pwm";
+
+/// Where the kernel's files are and what the board is told at start.
+#[derive(Clone, Debug)]
+pub struct TarragonConfig {
+    /// Directory of the GPIO chips, `/dev`.
+    pub dev: PathBuf,
+    /// Directory of PWM and IIO, `/sys`.
+    pub sys: PathBuf,
+    /// Threshold of all digital inputs, 0 to 12 V, default 6 V (guide 7.9.1,
+    /// customer.json `io/digital_input_threshold_voltage`).
+    pub digital_input_threshold: Millivolts,
+}
+
+impl Default for TarragonConfig {
+    fn default() -> Self {
+        Self {
+            dev: PathBuf::from("/dev"),
+            sys: PathBuf::from("/sys"),
+            digital_input_threshold: Millivolts(6000),
+        }
+    }
+}
+
+/// The kernel's files of the board, kept open.
+pub struct Tarragon {
+    gpio: Gpio,
+    pilot: pwm::Channel,
+    adc: adc::Adc,
+}
+
+impl Tarragon {
+    /// Take all lines, with relays open, lock motor free and pilot released, and
+    /// set the digital inputs' threshold.
+    ///
+    /// # Errors
+    /// Names the line, chip or file that is missing, taken, or refuses a value.
+    pub fn open(config: &TarragonConfig) -> Result<Self, BoardError> {
+        let gpio = Gpio::open(&config.dev)?;
+        let pilot = pwm::Channel::open(&config.sys, PILOT_PWM, 0)?;
+        pilot.prepare(PILOT_PERIOD_NS, PILOT_PERIOD_NS)?;
+        set_input_threshold(config)?;
+        Ok(Self {
+            gpio,
+            pilot,
+            adc: adc::Adc::open(&config.sys)?,
+        })
+    }
+}
+
+fn set_input_threshold(config: &TarragonConfig) -> Result<(), BoardError> {
+    let millivolts = config.digital_input_threshold;
+    let Some(duty_ns) = conversion::threshold_ns(millivolts) else {
+        let range = io::Error::new(io::ErrorKind::InvalidInput, "allowed are 0 to 12000 mV");
+        return Err(BoardError::new(
+            format!("digital input threshold of {} mV", millivolts.0),
+            range,
+        ));
+    };
+    let channel = pwm::Channel::open(&config.sys, THRESHOLD_PWM, 0)?;
+    channel.prepare(THRESHOLD_PERIOD_NS, duty_ns)?;
+    channel.enable(true)
+}
+
+impl Electrics for Tarragon {
+    fn set_lines(&mut self, levels: OutputLevels) -> Result<(), BoardError> {
+        self.gpio.set(levels)
+    }
+
+    fn set_pilot_pwm(&mut self, duty_ns: u32, enabled: bool) -> Result<(), BoardError> {
+        self.pilot.set_duty(duty_ns)?;
+        self.pilot.enable(enabled)
+    }
+
+    fn input_levels(&mut self) -> Result<InputLevels, BoardError> {
+        self.gpio.levels()
+    }
+
+    fn adc_counts(&mut self) -> AdcCounts {
+        self.adc.counts()
+    }
+}

@@ -1,0 +1,287 @@
+//! Relay 1 and its contactor: throttles, feedback and weld detection (guide 8.13,
+//! 14.1 table 47, 15.13; timings of guide 3.4 table 14).
+
+use crate::machine::Deadline;
+use crate::{Inputs, Millis, SensorFault};
+
+/// The feedback contact bounces for less than this.
+const DEBOUNCE_MS: u64 = 10;
+/// The feedback must follow the command within this time.
+const REACTION_MS: u64 = 250;
+/// From opening to closing (guide 3.4, table 14).
+const REST_MS: u64 = 6_000;
+/// From closing to closing: the slowest relay type bears six cycles per minute.
+const PERIOD_MS: u64 = 10_000;
+
+/// How the contactor's auxiliary contact is wired (`contactor/feedback_type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Feedback {
+    /// An active sense input means closed.
+    #[default]
+    NormallyOpen,
+    /// An active sense input means open.
+    NormallyClosed,
+    /// Not wired: nothing can be checked.
+    None,
+}
+
+/// Where a contactor is, as sensed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContactorPosition {
+    /// No voltage at the outlet.
+    Opened,
+    /// The outlet is live.
+    Closed,
+    /// There is no feedback, or it can't be read.
+    Unknown,
+}
+
+/// Why the contactor can't be trusted any more; latched until restart because a
+/// welded contact may look well again for a while (guide 3.3.4.1, 15.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContactorFault {
+    /// Feedback still says closed after the command to open (also at start).
+    Welded,
+    /// Feedback still says open after the command to close.
+    NotClosed,
+    /// Feedback says open although the contactor was closed and not commanded.
+    OpenedByItself,
+    /// Feedback says closed although the contactor was open and not commanded.
+    ClosedByItself,
+    /// Feedback is wired, but the input can't be read.
+    FeedbackUnreadable,
+}
+
+/// The sense input after debouncing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Sense {
+    /// Not read yet.
+    Unread,
+    /// The same for long enough.
+    Settled(ContactorPosition),
+    /// `from` was settled, the input has changed and is believed at `at`.
+    Bouncing {
+        from: ContactorPosition,
+        to: ContactorPosition,
+        at: Millis,
+    },
+    /// Reading fails since at most `REACTION_MS` before `give_up`.
+    Failing { give_up: Millis },
+}
+
+/// What the contactor was last told and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Motion {
+    /// Commanded open; the feedback must agree at `by`.
+    Opening {
+        by: Millis,
+    },
+    /// Commanded open before the feedback had followed the command to close: it
+    /// may still twitch, so it is believed at `by` and not before.
+    Aborting {
+        by: Millis,
+    },
+    Open,
+    /// Commanded closed; the feedback must agree at `by`.
+    Closing {
+        by: Millis,
+    },
+    Closed,
+    /// Commanded open for good.
+    Failed(ContactorFault),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Contactor {
+    feedback: Feedback,
+    sense: Sense,
+    motion: Motion,
+    /// The first instant at which it may be closed again.
+    may_close_at: Millis,
+}
+
+impl Contactor {
+    /// Start counts as an opening: what was commanded before is unknown, so the
+    /// feedback is given its time to agree and closing has to wait.
+    pub(crate) const fn new(now: Millis, feedback: Feedback) -> Self {
+        Self {
+            feedback,
+            sense: Sense::Unread,
+            motion: Motion::Opening {
+                by: now.after(REACTION_MS),
+            },
+            may_close_at: now.after(REST_MS),
+        }
+    }
+
+    /// Without feedback a motion is over when its time is.
+    pub(crate) fn expire(&mut self, now: Millis) {
+        if self.feedback == Feedback::None {
+            self.motion = match self.motion {
+                Motion::Opening { by } | Motion::Aborting { by } if now >= by => Motion::Open,
+                Motion::Closing { by } if now >= by => Motion::Closed,
+                Motion::Opening { .. }
+                | Motion::Aborting { .. }
+                | Motion::Open
+                | Motion::Closing { .. }
+                | Motion::Closed
+                | Motion::Failed(_) => self.motion,
+            };
+        }
+    }
+
+    /// Looks at one round of inputs and judges the motion by it.
+    pub(crate) fn observe(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>) {
+        let position = match (self.feedback, inputs) {
+            (Feedback::None, _) => return,
+            (Feedback::NormallyOpen, Ok(inputs)) => Ok(position(inputs.relay_1_sense)),
+            (Feedback::NormallyClosed, Ok(inputs)) => Ok(position(!inputs.relay_1_sense)),
+            (Feedback::NormallyOpen | Feedback::NormallyClosed, Err(fault)) => Err(fault),
+        };
+        self.sense = match (self.sense, position) {
+            (Sense::Failing { give_up }, Err(SensorFault)) => Sense::Failing { give_up },
+            (Sense::Unread | Sense::Settled(_) | Sense::Bouncing { .. }, Err(SensorFault)) => {
+                Sense::Failing {
+                    give_up: now.after(REACTION_MS),
+                }
+            }
+            // After a failure the first reading is as good as any.
+            (Sense::Unread | Sense::Failing { .. }, Ok(position)) => Sense::Settled(position),
+            (Sense::Settled(from), Ok(to)) if from != to => Sense::Bouncing {
+                from,
+                to,
+                at: now.after(DEBOUNCE_MS),
+            },
+            (Sense::Settled(_), Ok(position)) => Sense::Settled(position),
+            (Sense::Bouncing { from, to, at }, Ok(position)) if position == to && now < at => {
+                Sense::Bouncing { from, to, at }
+            }
+            (Sense::Bouncing { .. }, Ok(position)) => Sense::Settled(position),
+        };
+        self.judge(now);
+    }
+
+    fn judge(&mut self, now: Millis) {
+        let sensed = match self.sense {
+            Sense::Settled(sensed) => sensed,
+            Sense::Failing { give_up } if now >= give_up => {
+                if self.fault().is_none() {
+                    self.motion = Motion::Failed(ContactorFault::FeedbackUnreadable);
+                }
+                return;
+            }
+            Sense::Unread | Sense::Bouncing { .. } | Sense::Failing { .. } => return,
+        };
+        let (open, closed) = (
+            sensed == ContactorPosition::Opened,
+            sensed == ContactorPosition::Closed,
+        );
+        self.motion = match self.motion {
+            Motion::Opening { .. } if open => Motion::Open,
+            Motion::Opening { by } if now >= by => Motion::Failed(ContactorFault::Welded),
+            Motion::Opening { by } => Motion::Opening { by },
+            Motion::Aborting { by } if now < by => Motion::Aborting { by },
+            Motion::Aborting { .. } if open => Motion::Open,
+            Motion::Aborting { .. } => Motion::Failed(ContactorFault::Welded),
+            Motion::Open if closed => Motion::Failed(ContactorFault::ClosedByItself),
+            Motion::Open => Motion::Open,
+            Motion::Closing { .. } if closed => Motion::Closed,
+            Motion::Closing { by } if now >= by => Motion::Failed(ContactorFault::NotClosed),
+            Motion::Closing { by } => Motion::Closing { by },
+            Motion::Closed if open => Motion::Failed(ContactorFault::OpenedByItself),
+            Motion::Closed => Motion::Closed,
+            Motion::Failed(fault) => Motion::Failed(fault),
+        };
+    }
+
+    /// `true` when a command to close would be carried out now: it is proven
+    /// open, has rested, and feedback and command agree.
+    pub(crate) fn may_close(&self, now: Millis) -> bool {
+        self.motion == Motion::Open && self.is_proven_open() && now >= self.may_close_at
+    }
+
+    /// Closes; only after [`Self::may_close`].
+    pub(crate) fn close(&mut self, now: Millis) {
+        self.motion = Motion::Closing {
+            by: now.after(REACTION_MS),
+        };
+        self.may_close_at = now.after(PERIOD_MS);
+    }
+
+    /// Opens; never delayed.
+    pub(crate) fn open(&mut self, now: Millis) {
+        let by = now.after(REACTION_MS);
+        self.motion = match self.motion {
+            Motion::Closing { .. } => Motion::Aborting { by },
+            Motion::Closed => Motion::Opening { by },
+            Motion::Opening { .. } | Motion::Aborting { .. } | Motion::Open | Motion::Failed(_) => {
+                return;
+            }
+        };
+        self.may_close_at = self.may_close_at.max(now.after(REST_MS));
+    }
+
+    /// The level of relay 1.
+    pub(crate) const fn is_commanded_closed(&self) -> bool {
+        match self.motion {
+            Motion::Closing { .. } | Motion::Closed => true,
+            Motion::Opening { .. } | Motion::Aborting { .. } | Motion::Open | Motion::Failed(_) => {
+                false
+            }
+        }
+    }
+
+    /// Commanded open, and nothing says that it isn't: what S4 asks before the
+    /// plug is unlocked. A bouncing or unreadable feedback is no proof.
+    pub(crate) fn is_proven_open(&self) -> bool {
+        let at_rest = match self.motion {
+            Motion::Open | Motion::Failed(_) => true,
+            Motion::Opening { .. }
+            | Motion::Aborting { .. }
+            | Motion::Closing { .. }
+            | Motion::Closed => false,
+        };
+        at_rest
+            && (self.feedback == Feedback::None
+                || self.sense == Sense::Settled(ContactorPosition::Opened))
+    }
+
+    /// As sensed; [`ContactorPosition::Unknown`] without feedback.
+    pub(crate) const fn position(&self) -> ContactorPosition {
+        match self.sense {
+            Sense::Settled(position) => position,
+            Sense::Bouncing { from, .. } => from,
+            Sense::Unread | Sense::Failing { .. } => ContactorPosition::Unknown,
+        }
+    }
+
+    pub(crate) const fn fault(&self) -> Option<ContactorFault> {
+        match self.motion {
+            Motion::Failed(fault) => Some(fault),
+            Motion::Opening { .. }
+            | Motion::Aborting { .. }
+            | Motion::Open
+            | Motion::Closing { .. }
+            | Motion::Closed => None,
+        }
+    }
+
+    /// When a motion is over. Feedback is judged with the next round, and closing
+    /// needs one anyway.
+    pub(crate) const fn deadline(&self) -> Option<Deadline> {
+        match self.motion {
+            Motion::Opening { by } | Motion::Aborting { by } | Motion::Closing { by } => {
+                Some((by, "contactor reaction"))
+            }
+            Motion::Open | Motion::Closed | Motion::Failed(_) => None,
+        }
+    }
+}
+
+const fn position(closed: bool) -> ContactorPosition {
+    if closed {
+        ContactorPosition::Closed
+    } else {
+        ContactorPosition::Opened
+    }
+}

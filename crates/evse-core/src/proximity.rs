@@ -1,0 +1,188 @@
+//! The proximity pilot: the coding resistor of the cable's plug (IEC 61851-1
+//! table B.2, guide 15.16).
+
+use crate::{Amperes, Millis, Millivolts, SensorFault};
+
+/// A new coding must hold for this long before it counts.
+const SETTLE_MS: u64 = 50;
+
+/// What is wrong with the proximity pilot (guide 3.3.4.34 to 3.3.4.36).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProximityError {
+    /// The EV is there but no cable is coded.
+    NoCable,
+    /// The coding is in no band of the table, or the sensor failed.
+    Invalid,
+    /// The coding changed in a session; it goes on with the lower limit.
+    Changed,
+}
+
+impl ProximityError {
+    /// The `vendorErrorCode`, also the payload of `port0/session/proximity_error`.
+    pub const fn vendor_error_code(self) -> &'static str {
+        match self {
+            Self::NoCable => "ProximityNoCable",
+            Self::Invalid => "ProximityInvalid",
+            Self::Changed => "ProximityChanged",
+        }
+    }
+}
+
+/// What the voltage of the proximity pilot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CableCoding {
+    /// No plug in the socket.
+    NoCable,
+    /// A plug for this current per phase.
+    Rated(Amperes),
+    /// In no band, or the sensor gave no value.
+    Invalid,
+}
+
+impl CableCoding {
+    /// From the measured voltage. The band of 63 A (three phases) and 70 A (one
+    /// phase) counts as 63 A.
+    pub const fn from_voltage(voltage: Millivolts) -> Self {
+        match voltage.0 {
+            2_459.. => Self::NoCable,
+            1_813..=2_458 => Self::Rated(Amperes::new(13)),
+            1_170..=1_812 => Self::Rated(Amperes::new(20)),
+            891..=1_169 => Self::Rated(Amperes::new(32)),
+            751..=890 => Self::Rated(Amperes::new(63)),
+            ..=750 => Self::Invalid,
+        }
+    }
+}
+
+/// A coding that is waiting to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Candidate {
+    coding: CableCoding,
+    at: Millis,
+}
+
+/// The cable in the socket as far as this EV is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Cable {
+    /// No EV: nothing is judged.
+    Unjudged,
+    /// Read once or more; `reduced` in a session by a lower coding.
+    Rated { limit: Amperes },
+    /// The coding changed in a session: the lowest one holds until the EV leaves.
+    Reduced { limit: Amperes },
+    /// No usable coding; `lowest` is what was read before, if anything.
+    Faulty {
+        error: ProximityError,
+        lowest: Option<Amperes>,
+    },
+}
+
+/// The proximity pilot of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Proximity {
+    coding: Option<CableCoding>,
+    candidate: Option<Candidate>,
+    cable: Cable,
+}
+
+impl Proximity {
+    pub(crate) const fn new() -> Self {
+        Self {
+            coding: None,
+            candidate: None,
+            cable: Cable::Unjudged,
+        }
+    }
+
+    /// Looks at one round.
+    pub(crate) fn observe(&mut self, now: Millis, voltage: Result<Millivolts, SensorFault>) {
+        let coding = match voltage {
+            Ok(voltage) => CableCoding::from_voltage(voltage),
+            Err(SensorFault) => CableCoding::Invalid,
+        };
+        if self.coding == Some(coding) {
+            self.candidate = None;
+            return;
+        }
+        match self.candidate {
+            Some(candidate) if candidate.coding == coding => {
+                if now >= candidate.at {
+                    self.coding = Some(coding);
+                    self.candidate = None;
+                }
+            }
+            Some(_) | None => {
+                self.candidate = Some(Candidate {
+                    coding,
+                    at: now.after(SETTLE_MS),
+                });
+            }
+        }
+    }
+
+    /// Judges the settled coding. The proximity pilot only counts while an EV is
+    /// there; in a session (`held`) the lowest coding seen holds.
+    pub(crate) fn judge(&mut self, ev_present: bool, held: bool) {
+        if !ev_present {
+            self.cable = Cable::Unjudged;
+            return;
+        }
+        let Some(coding) = self.coding else { return };
+        let lowest = match self.cable {
+            Cable::Unjudged => None,
+            Cable::Rated { limit } | Cable::Reduced { limit } => Some(limit),
+            Cable::Faulty { lowest, .. } => lowest,
+        };
+        self.cable = match coding {
+            CableCoding::NoCable => Cable::Faulty {
+                error: ProximityError::NoCable,
+                lowest,
+            },
+            CableCoding::Invalid => Cable::Faulty {
+                error: ProximityError::Invalid,
+                lowest,
+            },
+            CableCoding::Rated(now) => match (self.cable, lowest) {
+                (Cable::Reduced { limit }, _) => Cable::Reduced {
+                    limit: limit.min(now),
+                },
+                (Cable::Unjudged | Cable::Rated { .. } | Cable::Faulty { .. }, Some(before))
+                    if held && before != now =>
+                {
+                    Cable::Reduced {
+                        limit: before.min(now),
+                    }
+                }
+                (Cable::Unjudged | Cable::Rated { .. } | Cable::Faulty { .. }, _) => {
+                    Cable::Rated { limit: now }
+                }
+            },
+        };
+    }
+
+    /// The cable's current per phase; `None` while there is none to respect.
+    pub(crate) const fn limit(&self) -> Option<Amperes> {
+        match self.cable {
+            Cable::Unjudged => None,
+            Cable::Rated { limit } | Cable::Reduced { limit } => Some(limit),
+            Cable::Faulty { lowest, .. } => lowest,
+        }
+    }
+
+    /// A usable cable is there.
+    pub(crate) const fn is_valid(&self) -> bool {
+        match self.cable {
+            Cable::Rated { .. } | Cable::Reduced { .. } => true,
+            Cable::Unjudged | Cable::Faulty { .. } => false,
+        }
+    }
+
+    /// What is to be reported.
+    pub(crate) const fn error(&self) -> Option<ProximityError> {
+        match self.cable {
+            Cable::Unjudged | Cable::Rated { .. } => None,
+            Cable::Reduced { .. } => Some(ProximityError::Changed),
+            Cable::Faulty { error, .. } => Some(error),
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! A meter at the end of a line that echoes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::readings::MeterSource;
+
+use super::Fault;
+use super::image::{Image, UnknownModel};
+use super::modbus::{self, Received, Request};
+
+/// A request is over when the line was quiet for this long, complete or not.
+const FRAME_GAP: Duration = Duration::from_millis(20);
+
+/// So many requests are remembered; a long demonstration must not fill the memory.
+const HEARD_LIMIT: usize = 4096;
+
+/// Which meter, and where.
+#[derive(Clone, Debug)]
+pub struct MeterConfig {
+    /// A model of `models.csv`, e.g. `eastron/sdm630`.
+    pub model: String,
+    /// Modbus address, 1 to 247.
+    pub address: u8,
+    /// A name for the port, made as a symbolic link to the pseudo terminal and
+    /// removed with the meter; `None` leaves the terminal's own name.
+    pub link: Option<PathBuf>,
+}
+
+/// Why a meter can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The tables don't have the model.
+    #[error(transparent)]
+    Model(#[from] UnknownModel),
+    /// No pseudo terminal, thread or link.
+    #[error("simulated meter port: {0}")]
+    Port(#[from] io::Error),
+}
+
+/// One request that came over the line, whoever it was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Modbus address.
+    pub slave: u8,
+    /// Function code.
+    pub function: u8,
+    /// First register.
+    pub start: u16,
+    /// Number of registers, or the content for a write.
+    pub operand: u16,
+}
+
+/// A meter that answers until it is dropped.
+#[derive(Debug)]
+pub struct MeterPort {
+    path: PathBuf,
+    link: Option<PathBuf>,
+    shared: Arc<Mutex<Shared>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    /// Keeps the line up while nobody has it open.
+    _terminal: File,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    fault: Option<Fault>,
+    heard: Vec<Heard>,
+}
+
+impl MeterPort {
+    /// Connect a meter to a new line; it measures `source`.
+    ///
+    /// # Errors
+    /// When the model is unknown or the system gives no pseudo terminal, thread or
+    /// link.
+    pub fn start(
+        config: MeterConfig,
+        source: impl MeterSource + 'static,
+    ) -> Result<Self, StartError> {
+        let image = Image::of(&config.model)?;
+        let (line, terminal, path) = open_line()?;
+        if let Some(link) = &config.link {
+            std::os::unix::fs::symlink(&path, link)?;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let shared = Arc::<Mutex<Shared>>::default();
+        let (stop, stopped) = oneshot::channel();
+        let meter = Meter {
+            address: config.address,
+            image,
+            source: Box::new(source),
+            shared: Arc::clone(&shared),
+            received: Vec::new(),
+            last_byte: Instant::now(),
+            answers: Vec::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("simulated meter".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        _ = meter.serve(line) => {}
+                    }
+                });
+            })?;
+        Ok(Self {
+            path: config.link.clone().unwrap_or(path),
+            link: config.link,
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+            _terminal: terminal,
+        })
+    }
+
+    /// The device to open.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stop answering, as if unplugged; the line still echoes.
+    pub fn go_silent(&self) {
+        self.inject(Fault::Silence);
+    }
+
+    /// Answer again, without any fault.
+    pub fn answer(&self) {
+        self.lock().fault = None;
+    }
+
+    /// Disturb the line or the meter from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.lock().fault = Some(fault);
+    }
+
+    /// The last few thousand requests, oldest first.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.lock().heard.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for MeterPort {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the meter's thread has been printed; nothing to add.
+            let _ = thread.join();
+        }
+        if let Some(link) = &self.link {
+            // Its directory may be gone already, which is as good.
+            let _ = std::fs::remove_file(link);
+        }
+    }
+}
+
+/// The far end of a new line, its raw near end, and the near end's name.
+fn open_line() -> io::Result<(File, File, PathBuf)> {
+    // Closed on exec: a daemon started by a test must not keep the line open.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let path = PathBuf::from(ptsname_r(&master)?);
+    let terminal = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NOCTTY.bits())
+        .open(&path)?;
+    let mut settings = tcgetattr(&terminal)?;
+    cfmakeraw(&mut settings);
+    tcsetattr(&terminal, SetArg::TCSANOW, &settings)?;
+    Ok((File::from(OwnedFd::from(master)), terminal, path))
+}
+
+struct Meter {
+    address: u8,
+    image: Image,
+    source: Box<dyn MeterSource>,
+    shared: Arc<Mutex<Shared>>,
+    received: Vec<u8>,
+    last_byte: Instant,
+    /// Answers under way and when they are due, earliest first.
+    answers: Vec<(Instant, Vec<u8>)>,
+}
+
+impl Meter {
+    /// Echo and answer until the line breaks.
+    async fn serve(mut self, mut line: File) -> io::Result<()> {
+        // A pseudo terminal polls and reads like a pipe.
+        let incoming = OwnedFd::from(line.try_clone()?);
+        let mut incoming = pipe::Receiver::from_owned_fd_unchecked(incoming)?;
+        let mut bytes = [0; 256];
+        loop {
+            let due = self.answers.first().map(|(due, _)| *due);
+            tokio::select! {
+                count = incoming.read(&mut bytes) => {
+                    let bytes = &bytes[..count?];
+                    send(&mut line, &self.echo(bytes))?;
+                    self.hear(bytes);
+                }
+                () = until(due) => {
+                    let (_, answer) = self.answers.remove(0);
+                    send(&mut line, &answer)?;
+                }
+            }
+        }
+    }
+
+    fn echo(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        match self.fault() {
+            Some(Fault::NoEcho) => bytes.clear(),
+            Some(Fault::Collision) => bytes.iter_mut().take(1).for_each(|byte| *byte ^= 0x10),
+            _ => {}
+        }
+        bytes
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        let now = Instant::now();
+        if now - self.last_byte > FRAME_GAP {
+            self.received.clear();
+        }
+        self.last_byte = now;
+        self.received.extend_from_slice(bytes);
+        if let Received::Request(request) = modbus::receive(&self.received) {
+            self.received.clear();
+            self.take(request);
+        }
+    }
+
+    fn take(&mut self, request: Request) {
+        let Request {
+            slave,
+            function,
+            start,
+            operand,
+        } = request;
+        self.remember(Heard {
+            slave,
+            function,
+            start,
+            operand,
+        });
+        let fault = self.fault();
+        if slave != self.address || fault == Some(Fault::Silence) {
+            return;
+        }
+        let delay = match fault {
+            Some(Fault::Delay(delay)) => delay,
+            _ => Duration::ZERO,
+        };
+        let answer = disturbed(self.answer(request, fault), fault);
+        self.answers.push((Instant::now() + delay, answer));
+        self.answers.sort_by_key(|(due, _)| *due);
+    }
+
+    fn remember(&self, request: Heard) {
+        let heard = &mut self.lock().heard;
+        if heard.len() == HEARD_LIMIT {
+            heard.remove(0);
+        }
+        heard.push(request);
+    }
+
+    fn answer(&mut self, request: Request, fault: Option<Fault>) -> Vec<u8> {
+        let Request {
+            function,
+            start,
+            operand,
+            ..
+        } = request;
+        if let Some(Fault::Exception(code)) = fault {
+            return modbus::exception(request, code);
+        }
+        if function == 6 {
+            return match self.image.write(start, operand) {
+                Ok(()) => modbus::written(request),
+                Err(code) => modbus::exception(request, code),
+            };
+        }
+        let several = !self.image.is_single_value(function, start, operand);
+        if fault == Some(Fault::SingleValuesOnly) && several {
+            return modbus::exception(request, modbus::ILLEGAL_ADDRESS);
+        }
+        let nonsense = match fault {
+            Some(Fault::Nonsense(value)) => Some(value),
+            _ => None,
+        };
+        let line = self.source.readings();
+        match self.image.read(function, start, operand, &line, nonsense) {
+            Ok(words) if fault == Some(Fault::ShortAnswer) => {
+                modbus::registers(request, &words[1..])
+            }
+            Ok(words) => modbus::registers(request, &words),
+            Err(code) => modbus::exception(request, code),
+        }
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.lock().fault
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer as it arrives.
+fn disturbed(mut answer: Vec<u8>, fault: Option<Fault>) -> Vec<u8> {
+    match fault {
+        Some(Fault::Noise(count)) => [vec![0xA5; count], answer].concat(),
+        Some(Fault::WrongSlave) => {
+            answer.truncate(answer.len() - 2);
+            answer[0] = answer[0] % 247 + 1;
+            modbus::sealed(answer)
+        }
+        Some(Fault::DamagedAnswer) => {
+            let middle = answer.len() / 2;
+            answer[middle] ^= 0x04;
+            answer
+        }
+        _ => answer,
+    }
+}
+
+/// Bytes that nobody reads are lost, as on a wire.
+fn send(line: &mut File, bytes: &[u8]) -> io::Result<()> {
+    match line.write_all(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        result => result,
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

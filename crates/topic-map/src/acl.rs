@@ -1,0 +1,37 @@
+//! The broker's access list for the LAN.
+
+use std::fmt::Write as _;
+
+use crate::{ALL, Publisher, TopicInfo};
+
+/// The text of the `acl_file` for mosquitto's LAN listener.
+///
+/// Every authenticated client may read everything and publish the topics that the guide
+/// gives to the customer. Topics that belong to the customer only in some configurations
+/// ([`Publisher::Either`]) are added when they are in `granted`, e.g.
+/// `AUTHORIZATION_STATUS` with `user_authentication` `mqtt`: otherwise a LAN client could
+/// allow charging past the central system.
+pub fn broker_acl(granted: &[&TopicInfo]) -> String {
+    // `pattern` rules hold for every user of the listener; no rule means no access.
+    let mut acl = String::from(HEADER);
+    for topic in ALL.iter().filter(|topic| is_publishable(topic, granted)) {
+        for name in std::iter::once(&topic.name).chain(topic.aliases) {
+            // Writing to a String can't fail.
+            let _ = writeln!(acl, "pattern write {name}");
+        }
+    }
+    acl
+}
+
+const HEADER: &str = "\
+# What a client in the LAN may do; generated from the topic map, don't edit.
+pattern read #
+";
+
+fn is_publishable(topic: &TopicInfo, granted: &[&TopicInfo]) -> bool {
+    match topic.publisher {
+        Publisher::Customer => true,
+        Publisher::Either(_) => granted.iter().any(|other| other.name == topic.name),
+        Publisher::Daemon(_) => false,
+    }
+}

@@ -1,0 +1,200 @@
+//! An MQTT client that sees everything, as an integrator would.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use topic_map::{Payload, Topic};
+
+/// One message as it arrived.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When it arrived.
+    pub at: Instant,
+    /// Topic.
+    pub topic: String,
+    /// Payload as text.
+    pub payload: String,
+    /// The broker had kept it.
+    pub retained: bool,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    last: HashMap<String, String>,
+    history: Vec<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    record: Mutex<Record>,
+    grown: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Subscribes to everything and remembers it.
+pub struct Observer {
+    client: Client,
+    shared: Arc<Shared>,
+}
+
+impl Observer {
+    /// Connect to the broker on `port` of 127.0.0.1 as `name`.
+    pub fn connect(name: &str, port: u16) -> Self {
+        let mut options = MqttOptions::new(name, "127.0.0.1", port);
+        options.set_keep_alive(Duration::from_secs(5));
+        options.set_max_packet_size(1 << 20, 1 << 20);
+        let (client, mut connection) = Client::new(options, 256);
+        let shared = Arc::new(Shared::default());
+        let thread = (client.clone(), Arc::clone(&shared));
+        std::thread::spawn(move || {
+            let (client, shared) = thread;
+            for event in connection.iter() {
+                match event {
+                    Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                        let _ = client.try_subscribe("#", QoS::AtMostOnce);
+                    }
+                    Ok(Event::Incoming(Packet::Publish(publish))) => {
+                        let payload = String::from_utf8_lossy(&publish.payload).into_owned();
+                        let mut record = shared.lock();
+                        record.last.insert(publish.topic.clone(), payload.clone());
+                        record.history.push(Seen {
+                            at: Instant::now(),
+                            topic: publish.topic,
+                            payload,
+                            retained: publish.retain,
+                        });
+                        shared.grown.notify_all();
+                    }
+                    Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
+                    Ok(_) => {}
+                    // The broker is away, on purpose: come back soon.
+                    Err(_) => crate::process::pause(),
+                }
+            }
+        });
+        Self { client, shared }
+    }
+
+    /// Publish as an integrator; retained as the topic says.
+    pub fn publish<T: Payload>(&self, topic: &Topic<T>, value: &T) {
+        self.publish_raw(topic.name(), &value.encode(), topic.info.retain);
+    }
+
+    /// Publish any text.
+    pub fn publish_raw(&self, topic: &str, payload: &str, retain: bool) {
+        self.client
+            .publish(topic, QoS::AtMostOnce, retain, payload.as_bytes().to_vec())
+            .expect("the observer's queue takes a message");
+    }
+
+    /// The last value seen on `topic`, as text.
+    pub fn text(&self, topic: &str) -> Option<String> {
+        self.shared.lock().last.get(topic).cloned()
+    }
+
+    /// The last value seen on `topic`; `None` when there is none or it is malformed.
+    pub fn value<T: Payload>(&self, topic: &Topic<T>) -> Option<T> {
+        topic.decode(self.text(topic.name())?.as_bytes()).ok()
+    }
+
+    /// Everything seen so far.
+    pub fn history(&self) -> Vec<Seen> {
+        self.shared.lock().history.clone()
+    }
+
+    /// A mark for [`Observer::since`] and [`Observer::wait_since`].
+    pub fn mark(&self) -> usize {
+        self.shared.lock().history.len()
+    }
+
+    /// What was seen since `mark`.
+    pub fn since(&self, mark: usize) -> Vec<Seen> {
+        self.shared.lock().history[mark..].to_vec()
+    }
+
+    /// Forget the last values: a test of retained state looks at what comes again.
+    pub fn forget(&self) {
+        self.shared.lock().last.clear();
+    }
+
+    /// Wait until the last value on `topic` is `expected`.
+    pub fn expect(&self, topic: &str, expected: &str, limit: Duration) {
+        let reached = self.wait(limit, |last| {
+            last.get(topic).is_some_and(|text| text == expected)
+        });
+        assert!(
+            reached,
+            "{topic} is {:?}, not {expected:?}, after {limit:?}; last messages:\n{}",
+            self.text(topic),
+            self.tail()
+        );
+    }
+
+    /// Wait until the last values fulfil `condition`; false when `limit` has passed.
+    pub fn wait(
+        &self,
+        limit: Duration,
+        condition: impl Fn(&HashMap<String, String>) -> bool,
+    ) -> bool {
+        let guard = self.shared.lock();
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(guard, limit, |record| !condition(&record.last));
+        waited.is_ok_and(|(_, timeout)| !timeout.timed_out())
+    }
+
+    /// The first message since `mark` that fulfils `condition`.
+    pub fn wait_since(
+        &self,
+        mark: usize,
+        limit: Duration,
+        condition: impl Fn(&Seen) -> bool,
+    ) -> Option<Seen> {
+        let find = |record: &Record| {
+            record.history[mark..]
+                .iter()
+                .find(|seen| condition(seen))
+                .cloned()
+        };
+        let guard = self.shared.lock();
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(guard, limit, |record| find(record).is_none());
+        waited.ok().and_then(|(record, _)| find(&record))
+    }
+
+    /// Everything published before this call has arrived when it returns.
+    pub fn fence(&self) {
+        static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let number = COUNTER
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+            .to_string();
+        self.publish_raw("test/fence", &number, false);
+        self.expect("test/fence", &number, Duration::from_secs(10));
+    }
+
+    /// The last twenty messages, for a failing test.
+    pub fn tail(&self) -> String {
+        let history = self.history();
+        let from = history.len().saturating_sub(20);
+        history[from..]
+            .iter()
+            .map(|seen| format!("  {} {}\n", seen.topic, seen.payload))
+            .collect()
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        let _ = self.client.try_disconnect();
+    }
+}
