@@ -34,7 +34,7 @@ use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
 use crate::transaction::{Change, Queue, Stored, Transaction};
-use crate::{Millis, Time, Timestamp};
+use crate::{CiString, Millis, Time, Timestamp};
 
 /// What is fixed while the process lives.
 #[derive(Clone, Debug)]
@@ -66,6 +66,13 @@ pub enum Input {
     Station(Station),
     /// The meter was read.
     Reading(Reading),
+    /// The meter was identified, for the next BootNotification.
+    MeterIdentified {
+        /// Its type.
+        model: CiString<25>,
+        /// Its serial number, where it tells one.
+        serial: Option<CiString<25>>,
+    },
     /// A user presented an identifier.
     IdTagPresented(String),
     /// The EVSE ended the session.
@@ -228,6 +235,10 @@ impl ChargePoint {
             Input::Frame(text) => self.frame(&text),
             Input::Station(station) => self.station = Some(station),
             Input::Reading(reading) => self.take_reading(reading),
+            Input::MeterIdentified { model, serial } => {
+                self.settings.identity.meter_type = model.non_empty();
+                self.settings.identity.meter_serial_number = serial.and_then(CiString::non_empty);
+            }
             Input::IdTagPresented(text) => self.id_tag_presented(&text),
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::StoreFault(fault) => self.store_fault = fault,
