@@ -19,13 +19,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("ocpp16", &["chrono", "serde", "serde_json", "thiserror"]),
     (
         "board",
-        &[
-            "evse-core",
-            "gpiocdev",
-            "gpio-cdev",
-            "sysfs-pwm",
-            "thiserror",
-        ],
+        &["evse-core", "gpiocdev", "gpio-cdev", "thiserror"],
     ),
     (
         "rs485",
@@ -107,6 +101,8 @@ const RULES: &[(&str, &[&str])] = &[
         "simulator",
         &[
             "board",
+            "bytes",
+            "chrono",
             "futures-util",
             "nix",
             "rumqttc",

@@ -17,7 +17,6 @@ pub use reference::reference_page;
 use std::time::Instant;
 
 use chrono::Utc;
-use customer_config::Customer;
 use daemon_kit::{Context, DaemonOption, Error, Event, Message};
 use rs485::{Bus, LocalEcho};
 use tokio::sync::mpsc;
@@ -51,12 +50,7 @@ pub async fn run(ctx: Context) -> Result<(), Error> {
         Some(_) => LocalEcho::Absent,
         None => LocalEcho::Present,
     };
-    let path = ctx.arguments.config_dir.join("customer.json");
-    let (customer, warnings) = Customer::load(&path)
-        .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    let customer = ctx.customer()?;
     let configured = &customer.port().meter;
     if !configured.enable {
         tracing::info!("ports[0]/meter/enable is false: there is no meter to read");

@@ -1,1 +1,33 @@
-//! Under construction.
+//! A pure OCPP 1.6J charge point: messages, call matching, queue, authorisation, smart charging
+//! and configuration keys.
+//!
+//! It does no I/O, reads no clock and keeps no files. A shell feeds [`ChargePoint::handle`] with
+//! what happened and when, and carries out the returned [`Output`]s in order.
+
+mod charge_point;
+mod ci_string;
+mod configuration;
+mod decode;
+mod fault;
+mod frame;
+mod message;
+mod metering;
+mod profile;
+mod time;
+mod transaction;
+
+pub use charge_point::{ChargePoint, EvseSession, Input, Output, Settings, Station};
+pub use ci_string::{CiString, IdToken, TooLong};
+pub use configuration::{ChangeError, Configuration, Key};
+pub use fault::Fault;
+pub use frame::{CallError, ErrorCode, Frame, FrameError};
+pub use message::outgoing::{
+    BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
+    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction,
+};
+pub use metering::Reading;
+pub use profile::{
+    DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
+};
+pub use time::{Millis, Time, Timestamp};
+pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};

@@ -88,6 +88,9 @@ impl Payload for OfferedCurrent {
 pub struct WholeAmperes(u16);
 
 impl WholeAmperes {
+    /// 10000 A.
+    pub const MAX: Self = Self(MAX_AMPERES);
+
     /// `None` above 10000 A.
     pub const fn new(amperes: u16) -> Option<Self> {
         if amperes <= MAX_AMPERES {

@@ -1,0 +1,215 @@
+//! Requests of the central system and their answers. Each is answered in the same step.
+
+use serde_json::{Map, Value, json};
+
+use super::session::Session;
+use super::{ChargePoint, Output};
+use crate::configuration::{ChangeError, Key, MAX_REQUESTED_KEYS};
+use crate::message::incoming::{Request, Trigger};
+use crate::message::outgoing::StopReason;
+use crate::transaction::Change;
+use crate::{CallError, CiString, ErrorCode, frame};
+
+/// How long a soft reset waits for the delivery of messages, which are stored anyway.
+const SOFT_RESET_S: u64 = 30;
+/// The same for a hard reset.
+const HARD_RESET_S: u64 = 2;
+
+impl ChargePoint {
+    pub(super) fn call(&mut self, id: &str, action: &str, payload: &Map<String, Value>) {
+        let answer = Request::decode(action, payload).and_then(|request| self.carry_out(request));
+        let text = match answer {
+            Ok(payload) => frame::call_result(id, payload),
+            Err(error) => {
+                self.note(format!("{action} {id} answered with {error}"));
+                frame::call_error(id, &error)
+            }
+        };
+        self.outputs.push(Output::Send(text));
+    }
+
+    fn carry_out(&mut self, request: Request) -> Result<Value, CallError> {
+        Ok(match request {
+            Request::ChangeAvailability {
+                connector,
+                operative,
+            } => self.change_availability(connector, operative),
+            Request::ChangeConfiguration { key, value } => self.change_configuration(&key, &value),
+            // Erratum 3.23: there is no cache.
+            Request::ClearCache => status("Rejected"),
+            Request::ClearChargingProfile(filter) => self.clear_charging_profile(&filter),
+            Request::DataTransfer => status("UnknownVendorId"),
+            Request::GetCompositeSchedule {
+                connector,
+                duration,
+                unit,
+            } => {
+                return self.composite_schedule(connector, duration, unit);
+            }
+            Request::GetConfiguration { keys } => return self.configuration_report(&keys),
+            Request::RemoteStartTransaction {
+                connector,
+                id_tag,
+                profile,
+            } => {
+                let accepted =
+                    matches!(connector, None | Some(1)) && self.remote_start(id_tag, profile);
+                accepted_or_rejected(accepted)
+            }
+            Request::RemoteStopTransaction { transaction } => self.remote_stop(transaction),
+            Request::Reset { hard } => self.reset(hard),
+            Request::SetChargingProfile { connector, profile } => {
+                return self.set_charging_profile(connector, profile);
+            }
+            Request::TriggerMessage { message, connector } => self.trigger(message, connector),
+            // The lock can't be operated from here yet; erratum 3.87 has the same answer for an
+            // unknown connector.
+            Request::UnlockConnector => status("NotSupported"),
+        })
+    }
+
+    fn change_availability(&mut self, connector: i64, operative: bool) -> Value {
+        let connector = match connector {
+            0 => 0,
+            1 => 1,
+            _ => return status("Rejected"),
+        };
+        if self.availability.wanted[connector] != operative {
+            self.availability.wanted[connector] = operative;
+            let [station, connector] = self.availability.wanted;
+            self.store(vec![Change::Availability { station, connector }]);
+        }
+        status(if !operative && self.busy() {
+            "Scheduled"
+        } else {
+            "Accepted"
+        })
+    }
+
+    fn change_configuration(&mut self, key: &CiString<50>, value: &CiString<500>) -> Value {
+        let meter = self.reading.as_ref().map(|(_, reading)| reading);
+        let key = match self
+            .configuration
+            .change(key.as_str(), value.as_str(), meter)
+        {
+            Ok(key) => key,
+            Err(ChangeError::Unknown(_)) => return status("NotSupported"),
+            Err(error @ (ChangeError::ReadOnly(_) | ChangeError::Value { .. })) => {
+                self.note(format!("ChangeConfiguration rejected: {error}"));
+                return status("Rejected");
+            }
+        };
+        if key == Key::HeartbeatInterval {
+            // Not stored: every BootNotification sets it anew (guide 3.3.7).
+            self.restart_heartbeat();
+            return status("Accepted");
+        }
+        if key == Key::MeterValueSampleInterval {
+            self.restart_sampling();
+        }
+        if key == Key::UseAsTimeSource {
+            self.clock.forget();
+        }
+        let value = self.configuration.value(key).to_owned();
+        self.store(vec![Change::Configuration {
+            name: key.name(),
+            value,
+        }]);
+        status("Accepted")
+    }
+
+    /// No keys, whether absent or an empty list, asks for all.
+    fn configuration_report(&self, keys: &[CiString<50>]) -> Result<Value, CallError> {
+        if keys.len() > MAX_REQUESTED_KEYS {
+            let description = format!(
+                "key: {} keys where at most {MAX_REQUESTED_KEYS} are allowed",
+                keys.len()
+            );
+            return Err(CallError::new(
+                ErrorCode::OccurenceConstraintViolation,
+                description,
+            ));
+        }
+        let entry = |(name, readonly, value): (&str, bool, &str)| json!({"key": name, "readonly": readonly, "value": value});
+        if keys.is_empty() {
+            let all: Vec<Value> = self.configuration.all().map(entry).collect();
+            return Ok(json!({"configurationKey": all}));
+        }
+        let known: Vec<Value> = keys
+            .iter()
+            .filter_map(|key| self.configuration.find(key))
+            .map(entry)
+            .collect();
+        let unknown: Vec<&str> = keys
+            .iter()
+            .filter(|key| self.configuration.find(key).is_none())
+            .map(CiString::as_str)
+            .collect();
+        let mut report = Map::new();
+        if !known.is_empty() {
+            report.insert("configurationKey".to_owned(), known.into());
+        }
+        if !unknown.is_empty() {
+            report.insert("unknownKey".to_owned(), unknown.into());
+        }
+        Ok(Value::Object(report))
+    }
+
+    fn remote_stop(&mut self, central_id: i64) -> Value {
+        let running = matches!(self.session, Session::Active { .. })
+            && self
+                .transaction()
+                .is_some_and(|transaction| transaction.central_id == Some(central_id));
+        if running {
+            self.end_transaction(StopReason::Remote, None);
+        }
+        accepted_or_rejected(running)
+    }
+
+    /// Both kinds end the transaction first and keep everything stored; they differ in how long
+    /// they wait for the closing reading and for delivery.
+    fn reset(&mut self, hard: bool) -> Value {
+        let (reason, seconds) = if hard {
+            (StopReason::HardReset, HARD_RESET_S)
+        } else {
+            (StopReason::SoftReset, SOFT_RESET_S)
+        };
+        let by = self.now.monotonic.after_seconds(seconds);
+        self.reset_by = Some(self.reset_by.map_or(by, |earlier| earlier.min(by)));
+        self.end_transaction(reason, None);
+        status("Accepted")
+    }
+
+    fn trigger(&mut self, message: Option<Trigger>, connector: Option<i64>) -> Value {
+        let Some(message) = message else {
+            return status("NotImplemented");
+        };
+        let accepted = match (message, connector) {
+            (Trigger::BootNotification, _) => self.trigger_boot(),
+            (Trigger::Heartbeat, _) => {
+                self.trigger_heartbeat();
+                true
+            }
+            (Trigger::StatusNotification, None) => {
+                self.trigger_status(0);
+                self.trigger_status(1);
+                true
+            }
+            (Trigger::StatusNotification, Some(connector @ 0..=1)) => {
+                self.trigger_status(usize::from(connector == 1));
+                true
+            }
+            (Trigger::MeterValues, None | Some(1)) => self.trigger_meter_values(),
+            (Trigger::StatusNotification | Trigger::MeterValues, Some(_)) => false,
+        };
+        accepted_or_rejected(accepted)
+    }
+}
+
+fn status(status: &str) -> Value {
+    json!({"status": status})
+}
+
+fn accepted_or_rejected(accepted: bool) -> Value {
+    status(if accepted { "Accepted" } else { "Rejected" })
+}

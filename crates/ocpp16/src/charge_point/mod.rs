@@ -1,0 +1,389 @@
+//! The charge point: one state, changed by [`ChargePoint::handle`], which returns what to do.
+//!
+//! ```text
+//!   frames ──▶ link ──▶ calls ──────┐            ┌──▶ frames        (link)
+//!   levels ─────────────────────────┼─▶ session ─┼──▶ durable state (Output::Store)
+//!   tags, stop requests ────────────┘            ├──▶ permission, limit, availability
+//!   time ──────────▶ deadlines                   └──▶ status, meter values (reporting)
+//! ```
+//!
+//! Every input ends in the same pass over all deadlines and levels ([`ChargePoint::advance`]):
+//! what is published follows from the state, not from the path that led to it.
+
+mod authorization;
+mod calls;
+mod charging_profiles;
+mod link;
+mod reporting;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use authorization::Asking;
+use link::Link;
+use reporting::Reporting;
+use session::Session;
+
+use crate::configuration::{Configuration, Key};
+use crate::fault::Fault;
+use crate::message::outgoing::{BootNotification, StopReason};
+use crate::metering::Reading;
+use crate::profile::{DeciAmperes, Profiles};
+use crate::time::Clock;
+use crate::transaction::{Change, Queue, Stored, Transaction};
+use crate::{CiString, Millis, Time, Timestamp};
+
+/// What is fixed while the process lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who we are.
+    pub identity: BootNotification,
+    /// Starts every message id; random for every process start, at most 16 characters, so that
+    /// ids are unique over all connections of the station.
+    pub message_id_prefix: String,
+    /// Whether OCPP decides who may charge (`user_authentication` is `ocpp`). Otherwise there are
+    /// no transactions, and permission is never published.
+    pub authorises: bool,
+    /// The least time between two StatusNotifications of a connector that nobody asked for, in ms.
+    pub status_delay_ms: u64,
+    /// What the station can offer per phase when nothing limits it.
+    pub hardware_limit: DeciAmperes,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The WebSocket is open.
+    SocketOpened,
+    /// The WebSocket is gone.
+    SocketClosed,
+    /// A text frame came.
+    Frame(String),
+    /// The levels of the station; all of them, each time.
+    Station(Station),
+    /// The meter was read.
+    Reading(Reading),
+    /// The meter was identified, for the next BootNotification.
+    MeterIdentified {
+        /// Its type.
+        model: CiString<25>,
+        /// Its serial number, where it tells one.
+        serial: Option<CiString<25>>,
+    },
+    /// A user presented an identifier.
+    IdTagPresented(String),
+    /// The EVSE ended the session.
+    StopRequested(StopReason),
+    /// The durable state could not be changed (or can be again: `None`).
+    StoreFault(Option<Fault>),
+    /// Nothing but time.
+    Tick,
+}
+
+/// The levels of the station.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Station {
+    /// The session as the EVSE sees it.
+    pub session: EvseSession,
+    /// Whether a vehicle is connected (control pilot B, C or D); `None` while unknown.
+    pub ev_present: Option<bool>,
+    /// The offered current per phase.
+    pub offered: DeciAmperes,
+    /// What is wrong, in the order in which it came.
+    pub faults: Vec<Fault>,
+}
+
+/// The session as the EVSE sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvseSession {
+    /// Nobody there.
+    Idle,
+    /// Permission without a vehicle.
+    Authorized,
+    /// A vehicle that has not drawn energy yet.
+    Connected,
+    /// The vehicle does not want energy.
+    SuspendedEv,
+    /// The EVSE offers none.
+    SuspendedEvse,
+    /// Energy may flow.
+    Charging,
+    /// A fault prevents charging.
+    Faulted,
+    /// The EVSE is out of operation.
+    Inoperative,
+}
+
+/// Something to do. The order of outputs is binding: a [`Output::Store`] must be durable before
+/// anything after it is done. That is what makes a crash at any instant harmless.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send a text frame.
+    Send(String),
+    /// Make the changes durable, all or none.
+    Store(Vec<Change>),
+    /// Publish whether charging is permitted.
+    Permit(bool),
+    /// Publish the current limit per phase; `None` is no limit.
+    Limit(Option<DeciAmperes>),
+    /// Publish whether the central system wants the EVSE operative.
+    Operative(bool),
+    /// Tell the reader whether its identifier was accepted.
+    IdTagAnswer(bool),
+    /// Set the system clock.
+    SetClock(Timestamp),
+    /// Close the WebSocket: the peer is silent.
+    Disconnect,
+    /// Restart the station; nothing comes after it.
+    Reboot,
+    /// Write a line to the log; true for what needs attention.
+    Log(bool, String),
+}
+
+/// An OCPP 1.6J charge point with one connector.
+#[derive(Debug)]
+pub struct ChargePoint {
+    settings: Settings,
+    configuration: Configuration,
+    clock: Clock,
+    now: Time,
+    outputs: Vec<Output>,
+    next_message: u64,
+    link: Link,
+    queue: Queue,
+    transactions: BTreeMap<u64, Transaction>,
+    session: Session,
+    asking: Option<Asking>,
+    station: Option<Station>,
+    reading: Option<(Millis, Reading)>,
+    store_fault: Option<Fault>,
+    profiles: Profiles,
+    save_profiles_at: Option<Millis>,
+    availability: Availability,
+    reset_by: Option<Millis>,
+    registered: bool,
+    reporting: Reporting,
+    published: Published,
+}
+
+/// `ChangeAvailability`: what is wanted, and what is in effect until the EV leaves.
+#[derive(Debug)]
+struct Availability {
+    /// Connector 0, connector 1.
+    wanted: [bool; 2],
+    in_effect: [bool; 2],
+}
+
+/// The levels last put out.
+#[derive(Debug, Default)]
+struct Published {
+    permit: Option<bool>,
+    limit: Option<Option<DeciAmperes>>,
+    operative: Option<bool>,
+}
+
+/// From receipt of a charging profile until it is saved, so that a central system that sends one
+/// every few seconds does not wear out the flash (guide 3.4 table 14).
+const SAVE_PROFILES_AFTER_S: u64 = 60;
+
+impl ChargePoint {
+    /// Starts from the durable state.
+    pub fn new(settings: Settings, configuration: Configuration, stored: Stored) -> Self {
+        let operative = [stored.station_operative, stored.connector_operative];
+        Self {
+            settings,
+            configuration,
+            clock: Clock::default(),
+            now: Time::new(Millis(0), None),
+            outputs: Vec::new(),
+            next_message: 1,
+            link: Link::default(),
+            queue: Queue::new(stored.messages),
+            transactions: stored
+                .transactions
+                .into_iter()
+                .map(|one| (one.number, one))
+                .collect(),
+            session: Session::Idle { finishing: false },
+            asking: None,
+            station: None,
+            reading: None,
+            store_fault: None,
+            profiles: Profiles::new(stored.profiles),
+            save_profiles_at: None,
+            availability: Availability {
+                wanted: operative,
+                in_effect: operative,
+            },
+            reset_by: None,
+            registered: stored.registered,
+            reporting: Reporting::default(),
+            published: Published::default(),
+        }
+    }
+
+    /// Takes `input` at `now` and returns what to do, in order.
+    #[must_use]
+    pub fn handle(&mut self, now: Time, input: Input) -> Vec<Output> {
+        self.now = now;
+        match input {
+            Input::SocketOpened => self.socket_opened(),
+            Input::SocketClosed => self.socket_closed(),
+            Input::Frame(text) => self.frame(&text),
+            Input::Station(station) => self.station = Some(station),
+            Input::Reading(reading) => self.take_reading(reading),
+            Input::MeterIdentified { model, serial } => {
+                self.settings.identity.meter_type = model.non_empty();
+                self.settings.identity.meter_serial_number = serial.and_then(CiString::non_empty);
+            }
+            Input::IdTagPresented(text) => self.id_tag_presented(&text),
+            Input::StopRequested(reason) => self.end_transaction(reason, None),
+            Input::StoreFault(fault) => self.store_fault = fault,
+            Input::Tick => {}
+        }
+        self.advance();
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// When [`Input::Tick`] is due at the latest.
+    pub fn deadline(&self) -> Option<Millis> {
+        [
+            self.link_deadline(),
+            self.session_deadline(),
+            self.reporting_deadline(),
+            self.limit_deadline(),
+            self.save_profiles_at,
+            self.reset_by,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// `WebSocketPingInterval` (0 is off) and `webSocketPingTimeout` in seconds.
+    pub fn ping(&self) -> (u64, u64) {
+        (
+            self.configuration.number(Key::WebSocketPingInterval),
+            self.configuration.number(Key::WebSocketPingTimeout),
+        )
+    }
+
+    /// The time on which timestamps are based; `None` while there is no valid one.
+    pub fn wall(&self) -> Option<Timestamp> {
+        self.clock.wall(self.now)
+    }
+
+    /// Brings everything up to `now`.
+    fn advance(&mut self) {
+        self.give_up_waiting();
+        self.advance_session();
+        self.apply_availability();
+        self.publish_levels();
+        self.save_profiles();
+        self.sample_meter();
+        self.report_status();
+        self.send_next();
+        self.advance_reset();
+    }
+
+    /// A change of availability waits while an EV is there or a session goes on (guide 3.3.1).
+    fn apply_availability(&mut self) {
+        let busy = self.busy();
+        for (wanted, in_effect) in self
+            .availability
+            .wanted
+            .iter()
+            .zip(&mut self.availability.in_effect)
+        {
+            if *wanted || !busy {
+                *in_effect = *wanted;
+            }
+        }
+    }
+
+    fn busy(&self) -> bool {
+        self.ev_present() == Some(true) || !matches!(self.session, Session::Idle { .. })
+    }
+
+    fn publish_levels(&mut self) {
+        let permit = self.permit();
+        if self.settings.authorises && self.published.permit != Some(permit) {
+            self.published.permit = Some(permit);
+            self.outputs.push(Output::Permit(permit));
+        }
+        let limit = self.limit();
+        if self.published.limit != Some(limit) {
+            self.published.limit = Some(limit);
+            self.outputs.push(Output::Limit(limit));
+        }
+        let operative = self.availability.in_effect == [true, true];
+        if self.published.operative != Some(operative) {
+            self.published.operative = Some(operative);
+            self.outputs.push(Output::Operative(operative));
+        }
+    }
+
+    /// Restarts when all messages are delivered, or when that takes too long: they are stored.
+    fn advance_reset(&mut self) {
+        let Some(by) = self.reset_by else { return };
+        let quiet = matches!(self.session, Session::Idle { .. })
+            && self.queue.is_empty()
+            && self.link.idle();
+        if quiet || self.now.monotonic >= by {
+            self.reset_by = None;
+            let unstored = self.queue.store_all();
+            self.store(unstored.into_iter().map(Change::PutMessage).collect());
+            self.outputs.push(Output::Reboot);
+        }
+    }
+
+    fn ev_present(&self) -> Option<bool> {
+        self.station.as_ref().and_then(|station| station.ev_present)
+    }
+
+    fn faults(&self) -> impl Iterator<Item = Fault> {
+        let station = self
+            .station
+            .iter()
+            .flat_map(|station| station.faults.iter().copied());
+        station.chain(self.store_fault)
+    }
+
+    /// The wall time, or without a valid one the time since start counted from 1970.
+    fn timestamp(&self) -> Timestamp {
+        let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+        self.wall().unwrap_or(Timestamp::from_unix_millis(uptime))
+    }
+
+    fn message_id(&mut self) -> String {
+        let id = format!(
+            "{}-{:x}",
+            self.settings.message_id_prefix, self.next_message
+        );
+        self.next_message += 1;
+        id
+    }
+
+    /// Changes next to each other become one: they are atomic, and one write to flash.
+    fn store(&mut self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(Output::Store(last)) = self.outputs.last_mut() {
+            last.extend(changes);
+        } else {
+            self.outputs.push(Output::Store(changes));
+        }
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.outputs.push(Output::Log(false, text.into()));
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.outputs.push(Output::Log(true, text.into()));
+    }
+}

@@ -1,0 +1,414 @@
+//! StatusNotification and MeterValues: what the central system is told without asking.
+
+use super::link::Kind;
+use super::session::Session;
+use super::{ChargePoint, EvseSession};
+use crate::configuration::{Configuration, Key};
+use crate::fault::{FaultReport, most_important};
+use crate::message::outgoing::{
+    MeterValue, MeterValues, ReadingContext, SampledValue, Status, StatusErrorCode,
+    StatusNotification,
+};
+use crate::metering::{Selection, sample};
+use crate::profile::DeciAmperes;
+use crate::transaction::{Body, Change};
+use crate::{CiString, Millis, Timestamp};
+
+/// `MeterValues` that may wait in the queue; then every other one is dropped.
+const LONGEST_METER_QUEUE: usize = 1_000;
+/// A running transaction's register is saved at least this often, in seconds.
+const SAVE_READING_S: u64 = 60;
+
+#[derive(Debug, Default)]
+pub(super) struct Reporting {
+    /// What the central system was last told about connector 0 and 1, and when.
+    told: [Option<(Report, Millis)>; 2],
+    sample_at: Option<Millis>,
+    /// A multiple of `ClockAlignedDataInterval` from midnight, and that interval.
+    aligned_at: Option<(Timestamp, u64)>,
+    save_reading_at: Millis,
+    /// Whether the running transaction has charged yet: before that it is `Preparing`.
+    charged: bool,
+}
+
+/// What a StatusNotification says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Report {
+    status: Status,
+    error: Option<FaultReport>,
+}
+
+/// `MeterValues` with the transaction's id, sent once on request.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImmediateMeterValues {
+    #[serde(flatten)]
+    values: MeterValues,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<i64>,
+}
+
+impl crate::message::outgoing::Request for ImmediateMeterValues {
+    const ACTION: &'static str = "MeterValues";
+}
+
+impl Reporting {
+    pub(super) fn transaction_began(&mut self, now: Millis, configuration: &Configuration) {
+        self.charged = false;
+        self.save_reading_at = now.after_seconds(SAVE_READING_S);
+        self.sample_at = match configuration.number(Key::MeterValueSampleInterval) {
+            0 => None,
+            seconds => Some(now.after_seconds(seconds)),
+        };
+    }
+}
+
+impl ChargePoint {
+    /// Tells the central system what changed since it was last told.
+    pub(super) fn report_status(&mut self) {
+        let charging = self
+            .station
+            .as_ref()
+            .is_some_and(|station| station.session == EvseSession::Charging);
+        self.reporting.charged |= charging;
+        if !self.link.online() || self.station.is_none() {
+            return;
+        }
+        for connector in [0, 1] {
+            let report = self.report(connector);
+            let due = self
+                .status_due_at(connector, report)
+                .is_some_and(|at| at <= self.now.monotonic);
+            if due {
+                self.send_status(connector, report, false);
+            }
+        }
+    }
+
+    /// After registration every connector is reported (erratum 3.22).
+    pub(super) fn report_all_status(&mut self) {
+        self.reporting.told = [None, None];
+    }
+
+    /// The connection broke before the central system was told.
+    pub(super) fn status_not_delivered(&mut self, connector: usize) {
+        if let Some(told) = self.reporting.told.get_mut(connector) {
+            *told = None;
+        }
+    }
+
+    pub(super) fn trigger_status(&mut self, connector: usize) {
+        let report = self.report(connector);
+        self.send_status(connector, report, true);
+    }
+
+    pub(super) fn reporting_deadline(&self) -> Option<Millis> {
+        let now = self.now.monotonic;
+        let status = [0, 1].into_iter().filter_map(|connector| {
+            let reports = self.link.online() && self.station.is_some();
+            reports
+                .then(|| self.status_due_at(connector, self.report(connector)))
+                .flatten()
+        });
+        let aligned = self
+            .reporting
+            .aligned_at
+            .zip(self.wall())
+            .map(|((at, _), wall)| {
+                let wait = at.unix_millis().saturating_sub(wall.unix_millis());
+                now.after(u64::try_from(wait).unwrap_or(0).max(1))
+            });
+        let sampling = self.running().and(self.reporting.sample_at);
+        status.chain(aligned).chain(sampling).min()
+    }
+
+    /// Takes the periodic and the clock-aligned values that are due.
+    pub(super) fn sample_meter(&mut self) {
+        let now = self.now.monotonic;
+        if let Some(number) = self.running() {
+            if self.reporting.sample_at.is_some_and(|at| at <= now) {
+                self.reporting.sample_at =
+                    match self.configuration.number(Key::MeterValueSampleInterval) {
+                        0 => None,
+                        seconds => Some(now.after_seconds(seconds)),
+                    };
+                self.queue_values(
+                    number,
+                    Key::MeterValuesSampledData,
+                    ReadingContext::SamplePeriodic,
+                );
+            } else if self.reporting.save_reading_at <= now && !self.meter_silent() {
+                self.save_reading(number);
+            }
+        }
+        self.sample_aligned();
+    }
+
+    /// A new interval counts at once, not only from the next transaction on.
+    pub(super) fn restart_sampling(&mut self) {
+        self.reporting.sample_at = match self.configuration.number(Key::MeterValueSampleInterval) {
+            0 => None,
+            seconds => Some(self.now.monotonic.after_seconds(seconds)),
+        };
+    }
+
+    /// `TriggerMessage(MeterValues)`; works without a transaction too. False without a reading.
+    pub(super) fn trigger_meter_values(&mut self) -> bool {
+        let mut list = self.configuration.measurands(Key::MeterValuesSampledData);
+        if list.is_empty() {
+            list = Selection::parse("Energy.Active.Import.Register")
+                .into_iter()
+                .collect();
+        }
+        let values = self.values(&list, ReadingContext::Trigger);
+        !values.is_empty() && {
+            self.send_values(values, true);
+            true
+        }
+    }
+
+    pub(super) fn offered(&self) -> DeciAmperes {
+        self.station
+            .as_ref()
+            .map_or(DeciAmperes(0), |station| station.offered)
+    }
+
+    fn running(&self) -> Option<u64> {
+        match self.session {
+            Session::Active { number, .. } => Some(number),
+            Session::Idle { .. } | Session::Granted { .. } | Session::Ending { .. } => None,
+        }
+    }
+
+    fn report(&self, connector: usize) -> Report {
+        let faults = self
+            .faults()
+            .filter(|fault| connector == 1 || fault.report().station);
+        let error = most_important(faults);
+        let blocked = self
+            .faults()
+            .any(|fault| fault.report().blocks && (connector == 1 || fault.report().station));
+        let [station_operative, connector_operative] = self.availability.in_effect;
+        let operative = station_operative && (connector == 0 || connector_operative);
+        let status = if !operative {
+            Status::Unavailable
+        } else if blocked {
+            Status::Faulted
+        } else if connector == 0 {
+            Status::Available
+        } else {
+            self.connector_status()
+        };
+        Report { status, error }
+    }
+
+    /// The state of an operative connector without a blocking fault.
+    fn connector_status(&self) -> Status {
+        let Some(station) = &self.station else {
+            return Status::Unavailable;
+        };
+        match station.session {
+            EvseSession::Faulted => return Status::Faulted,
+            EvseSession::Inoperative => return Status::Unavailable,
+            EvseSession::Idle
+            | EvseSession::Authorized
+            | EvseSession::Connected
+            | EvseSession::SuspendedEv
+            | EvseSession::SuspendedEvse
+            | EvseSession::Charging => {}
+        }
+        match self.session {
+            Session::Active { refused: true, .. } => Status::SuspendedEVSE,
+            Session::Active { .. } => self.session_status(station.session),
+            Session::Ending { .. } => Status::Finishing,
+            Session::Granted { .. } => Status::Preparing,
+            Session::Idle { finishing: true } if station.ev_present != Some(false) => {
+                Status::Finishing
+            }
+            // Somebody else authorises: the EVSE's session is all there is.
+            Session::Idle { .. } if !self.settings.authorises => {
+                self.session_status(station.session)
+            }
+            Session::Idle { .. } if station.ev_present == Some(true) => Status::Preparing,
+            Session::Idle { .. } => Status::Available,
+        }
+    }
+
+    fn session_status(&self, session: EvseSession) -> Status {
+        match session {
+            EvseSession::Charging => Status::Charging,
+            EvseSession::SuspendedEv => Status::SuspendedEV,
+            EvseSession::SuspendedEvse => Status::SuspendedEVSE,
+            EvseSession::Authorized => Status::Preparing,
+            EvseSession::Connected if self.reporting.charged && self.running().is_some() => {
+                Status::SuspendedEV
+            }
+            EvseSession::Connected => Status::Preparing,
+            EvseSession::Idle if self.running().is_some() => Status::Preparing,
+            EvseSession::Idle => Status::Available,
+            EvseSession::Faulted => Status::Faulted,
+            EvseSession::Inoperative => Status::Unavailable,
+        }
+    }
+
+    /// When `report` may be told; `None` when it is known. The first one is never delayed.
+    fn status_due_at(&self, connector: usize, report: Report) -> Option<Millis> {
+        match self.reporting.told.get(connector)? {
+            None => Some(self.now.monotonic),
+            Some((told, _)) if *told == report => None,
+            Some((_, at)) => {
+                let stable = self
+                    .configuration
+                    .number(Key::MinimumStatusDuration)
+                    .saturating_mul(1000);
+                Some(at.after(self.settings.status_delay_ms.max(stable)))
+            }
+        }
+    }
+
+    fn send_status(&mut self, connector: usize, report: Report, triggered: bool) {
+        if let Some(told) = self.reporting.told.get_mut(connector) {
+            *told = Some((report, self.now.monotonic));
+        }
+        let message = StatusNotification {
+            connector_id: u8::try_from(connector).unwrap_or(0),
+            error_code: report
+                .error
+                .map_or(StatusErrorCode::NoError, |error| error.code),
+            status: report.status,
+            timestamp: self.wall(),
+            vendor_error_code: report
+                .error
+                .and_then(|error| CiString::truncated(error.vendor_code).non_empty()),
+        };
+        self.send_optional_message(Kind::Status { connector }, &message, triggered);
+    }
+
+    /// Queues the values of `key` for transaction `number` and saves the register: a restart must
+    /// not report less than was reported before.
+    fn queue_values(&mut self, number: u64, key: Key, context: ReadingContext) {
+        let sampled_value = self.values(&self.configuration.measurands(key), context);
+        if sampled_value.is_empty() {
+            return;
+        }
+        let meter_value = vec![MeterValue {
+            timestamp: self.timestamp(),
+            sampled_value,
+        }];
+        // What can be sent at once need not be written to flash.
+        let stored = !self.link.online() || self.queue.has_stored();
+        let message_id = self.message_id();
+        let message = self.queue.push(
+            number,
+            message_id,
+            Body::Meter(MeterValues {
+                connector_id: 1,
+                meter_value,
+            }),
+            stored,
+        );
+        if stored {
+            self.store(vec![Change::PutMessage(message)]);
+            let removed = self.queue.thin_out(LONGEST_METER_QUEUE);
+            self.store(
+                removed
+                    .iter()
+                    .map(|message| Change::DeleteMessage(message.sequence))
+                    .collect(),
+            );
+        }
+        self.save_reading(number);
+    }
+
+    fn save_reading(&mut self, number: u64) {
+        self.reporting.save_reading_at = self.now.monotonic.after_seconds(SAVE_READING_S);
+        if let Some(transaction) = self.transactions.get(&number) {
+            let change = Change::PutTransaction(transaction.clone());
+            self.store(vec![change]);
+        }
+    }
+
+    fn sample_aligned(&mut self) {
+        let interval = self.configuration.number(Key::ClockAlignedDataInterval);
+        let Some(wall) = self.wall().filter(|_| interval > 0) else {
+            self.reporting.aligned_at = None;
+            return;
+        };
+        let due = self
+            .reporting
+            .aligned_at
+            .filter(|(_, of)| *of == interval)
+            .is_some_and(|(at, _)| at <= wall);
+        let known = self
+            .reporting
+            .aligned_at
+            .is_some_and(|(at, of)| of == interval && at > wall);
+        if known {
+            return;
+        }
+        self.reporting.aligned_at = Some((next_multiple(wall, interval), interval));
+        if !due {
+            return;
+        }
+        if let Some(number) = self.running() {
+            self.queue_values(
+                number,
+                Key::MeterValuesAlignedData,
+                ReadingContext::SampleClock,
+            );
+        } else if self.link.online() {
+            let values = self.values(
+                &self.configuration.measurands(Key::MeterValuesAlignedData),
+                ReadingContext::SampleClock,
+            );
+            if !values.is_empty() {
+                self.send_values(values, false);
+            }
+        }
+    }
+
+    /// The values of `list` now; none while the meter does not answer.
+    fn values(&self, list: &[Selection], context: ReadingContext) -> Vec<SampledValue> {
+        match &self.reading {
+            Some((_, reading)) if !self.meter_silent() => {
+                sample(reading, self.offered(), list, context)
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// Sends values once; they carry the transaction's id when it is known (and never 0 or less,
+    /// which central systems send for a refused start).
+    fn send_values(&mut self, sampled_value: Vec<SampledValue>, triggered: bool) {
+        let meter_value = vec![MeterValue {
+            timestamp: self.timestamp(),
+            sampled_value,
+        }];
+        let transaction_id = self
+            .transaction()
+            .and_then(|one| one.central_id)
+            .filter(|id| *id > 0);
+        let message = ImmediateMeterValues {
+            values: MeterValues {
+                connector_id: 1,
+                meter_value,
+            },
+            transaction_id,
+        };
+        self.send_optional_message(Kind::MeterValues, &message, triggered);
+    }
+}
+
+/// The next multiple of `interval` seconds from midnight, strictly after `wall`; the day's end is
+/// one too.
+fn next_multiple(wall: Timestamp, interval: u64) -> Timestamp {
+    const DAY: i64 = 86_400_000;
+    let interval = i64::try_from(interval)
+        .unwrap_or(DAY)
+        .saturating_mul(1000)
+        .clamp(1, DAY);
+    let midnight = wall.unix_millis() - wall.unix_millis().rem_euclid(DAY);
+    let within = wall.unix_millis() - midnight;
+    let next = (within / interval + 1) * interval;
+    Timestamp::from_unix_millis(midnight + next.min(DAY))
+}

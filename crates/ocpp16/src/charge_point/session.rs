@@ -1,0 +1,388 @@
+//! Who may charge, and the transaction that records it.
+//!
+//! ```text
+//!            tag accepted, remote start          EV and meter there
+//!   Idle ─────────────────────────────▶ Granted ────────────────────▶ Active
+//!    ▲  ◀───── ConnectionTimeOut ───────┘                               │ EV leaves, stop
+//!    │                                                                  ▼
+//!    └──────────────── closing reading, StopTransaction queued ─────── Ending
+//! ```
+//!
+//! A transaction whose end is not queued belongs to the session or was interrupted by a crash:
+//! then it is ended first, with reason `PowerLoss`.
+
+use super::{ChargePoint, EvseSession};
+use crate::configuration::Key;
+use crate::fault::Fault;
+use crate::message::outgoing::{
+    MeterValue, ReadingContext, StartTransaction, StopReason, StopTransaction,
+};
+use crate::metering::{Reading, sample};
+use crate::transaction::{Body, Change, End, Transaction};
+use crate::{IdToken, Millis, Timestamp};
+
+/// From the end of a session until its closing reading is taken as it is: the contactor opens
+/// and the meter is read in less.
+const SETTLE_MS: u64 = 3_000;
+/// How long a restarted station waits for the first reading before it closes an interrupted
+/// transaction with the saved one.
+const FIRST_READING_S: u64 = 10;
+/// The same where the meter is known not to answer.
+const FIRST_READING_WITHOUT_METER_S: u64 = 60;
+
+#[derive(Debug)]
+pub(super) enum Session {
+    /// Nobody may charge. `finishing`: the EV of the last transaction is still there.
+    Idle { finishing: bool },
+    /// A user may charge as soon as an EV is there.
+    Granted {
+        id_tag: IdToken,
+        parent: Option<IdToken>,
+        until: Option<Millis>,
+    },
+    /// A transaction runs. `refused`: the central system did not accept its user, and it only
+    /// waits for the EV to leave.
+    Active { number: u64, refused: bool },
+    /// The transaction waits for its closing reading, at the latest until `until`.
+    Ending {
+        number: u64,
+        since: Millis,
+        until: Millis,
+        interrupted: bool,
+    },
+}
+
+impl ChargePoint {
+    pub(super) fn permit(&self) -> bool {
+        match self.session {
+            // Without a reading there would be energy before there is a transaction.
+            Session::Granted { .. } => self.energy().is_some(),
+            Session::Active { refused, .. } => !refused,
+            Session::Idle { .. } | Session::Ending { .. } => false,
+        }
+    }
+
+    pub(super) fn session_deadline(&self) -> Option<Millis> {
+        match self.session {
+            Session::Granted { until, .. } => until,
+            Session::Ending { until, .. } => Some(until),
+            Session::Idle { .. } | Session::Active { .. } => None,
+        }
+    }
+
+    /// The transaction that runs or is ending.
+    pub(super) fn transaction(&self) -> Option<&Transaction> {
+        match self.session {
+            Session::Active { number, .. } | Session::Ending { number, .. } => {
+                self.transactions.get(&number)
+            }
+            Session::Idle { .. } | Session::Granted { .. } => None,
+        }
+    }
+
+    pub(super) fn advance_session(&mut self) {
+        // Each round leaves the state it found; the longest way is Idle to Idle through all.
+        for _ in 0..8 {
+            let moved = match self.session {
+                Session::Idle { finishing } => self.advance_idle(finishing),
+                Session::Granted { until, .. } => self.advance_granted(until),
+                Session::Active { .. } => self.advance_active(),
+                Session::Ending {
+                    number,
+                    since,
+                    until,
+                    interrupted,
+                } => self.advance_ending(number, since, until, interrupted),
+            };
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn advance_idle(&mut self, finishing: bool) -> bool {
+        let interrupted = self
+            .transactions
+            .values()
+            .find(|one| one.end.as_ref().is_none_or(|end| !end.queued));
+        if let Some(number) = interrupted.map(|transaction| transaction.number) {
+            self.end_interrupted(number);
+            return true;
+        }
+        if finishing && self.ev_present() == Some(false) {
+            self.session = Session::Idle { finishing: false };
+        }
+        false
+    }
+
+    fn advance_granted(&mut self, until: Option<Millis>) -> bool {
+        if self.ev_present() == Some(true)
+            && let Some(energy) = self.energy()
+            && let Session::Granted { id_tag, parent, .. } = &self.session
+        {
+            let (id_tag, parent) = (id_tag.clone(), parent.clone());
+            self.begin(id_tag, parent, energy);
+            return true;
+        }
+        if until.is_some_and(|until| until <= self.now.monotonic) {
+            self.note("ConnectionTimeOut: no EV came; the authorization lapses");
+            self.profiles.clear_transaction();
+            self.session = Session::Idle { finishing: false };
+            return true;
+        }
+        false
+    }
+
+    fn advance_active(&mut self) -> bool {
+        if self.ev_present() == Some(false) {
+            self.end_transaction(StopReason::EVDisconnected, None);
+            return true;
+        }
+        false
+    }
+
+    fn advance_ending(
+        &mut self,
+        number: u64,
+        since: Millis,
+        until: Millis,
+        interrupted: bool,
+    ) -> bool {
+        let overdue = self.now.monotonic >= until;
+        let fresh = self
+            .reading
+            .as_ref()
+            .is_some_and(|(at, _)| *at > since || interrupted);
+        let energised = self
+            .station
+            .as_ref()
+            .is_some_and(|station| station.session == EvseSession::Charging);
+        // A silent meter delays the end until it answers (guide 3.3.4.7), but not after a restart,
+        // when a saved reading is at hand.
+        if overdue && !interrupted && self.meter_silent() {
+            let until = self.now.monotonic.after(SETTLE_MS);
+            self.session = Session::Ending {
+                number,
+                since,
+                until,
+                interrupted,
+            };
+            return false;
+        }
+        let ready = overdue || (fresh && (interrupted || !energised));
+        if ready {
+            self.queue_stop(number);
+        }
+        ready
+    }
+
+    /// Ends the running transaction, or the permission for one that has not begun.
+    pub(super) fn end_transaction(&mut self, reason: StopReason, id_tag: Option<IdToken>) {
+        match self.session {
+            Session::Active { number, .. } => {
+                let end = End {
+                    reason,
+                    at: self.timestamp(),
+                    id_tag,
+                    queued: false,
+                };
+                if let Some(transaction) = self.transactions.get_mut(&number) {
+                    transaction.end = Some(end);
+                    let change = Change::PutTransaction(transaction.clone());
+                    self.store(vec![change]);
+                }
+                let since = self.now.monotonic;
+                let until = since.after(if reason == StopReason::HardReset {
+                    0
+                } else {
+                    SETTLE_MS
+                });
+                self.session = Session::Ending {
+                    number,
+                    since,
+                    until,
+                    interrupted: false,
+                };
+            }
+            Session::Granted { .. } => {
+                self.profiles.clear_transaction();
+                self.session = Session::Idle { finishing: false };
+            }
+            Session::Idle { .. } | Session::Ending { .. } => {}
+        }
+    }
+
+    pub(super) fn take_reading(&mut self, reading: Reading) {
+        self.reading = Some((self.now.monotonic, reading));
+        let Session::Active { number, .. } = self.session else {
+            return;
+        };
+        let (Some(energy), at) = (self.energy(), self.timestamp()) else {
+            return;
+        };
+        if let Some(transaction) = self.transactions.get_mut(&number) {
+            transaction.meter_last = transaction.meter_last.max(energy);
+            transaction.last_seen = at;
+        }
+    }
+
+    /// The register of the last reading, in Wh.
+    pub(super) fn energy(&self) -> Option<i64> {
+        self.reading
+            .as_ref()
+            .and_then(|(_, reading)| reading.energy_wh)
+    }
+
+    pub(super) fn meter_silent(&self) -> bool {
+        self.faults()
+            .any(|fault| fault == Fault::MeterCommunication)
+    }
+
+    fn begin(&mut self, id_tag: IdToken, parent: Option<IdToken>, energy: i64) {
+        let started = self.timestamp();
+        let number = self
+            .transactions
+            .keys()
+            .next_back()
+            .map_or(1, |last| last.saturating_add(1));
+        let begin_values = self.stop_values(ReadingContext::TransactionBegin, started, energy);
+        let transaction = Transaction {
+            number,
+            central_id: None,
+            id_tag: id_tag.clone(),
+            parent,
+            started,
+            meter_start: energy,
+            meter_last: energy,
+            last_seen: started,
+            end: None,
+            begin_values,
+        };
+        let start = StartTransaction {
+            connector_id: 1,
+            id_tag,
+            meter_start: energy,
+            timestamp: started,
+        };
+        let message_id = self.message_id();
+        let message = self
+            .queue
+            .push(number, message_id, Body::Start(start), true);
+        self.store(vec![
+            Change::PutTransaction(transaction.clone()),
+            Change::PutMessage(message),
+        ]);
+        self.transactions.insert(number, transaction);
+        self.session = Session::Active {
+            number,
+            refused: false,
+        };
+        self.reporting
+            .transaction_began(self.now.monotonic, &self.configuration);
+    }
+
+    /// Ends a transaction that the last process left open.
+    fn end_interrupted(&mut self, number: u64) {
+        let since = self.now.monotonic;
+        let wait = if self.meter_silent() {
+            FIRST_READING_WITHOUT_METER_S
+        } else {
+            FIRST_READING_S
+        };
+        self.session = Session::Ending {
+            number,
+            since,
+            until: since.after_seconds(wait),
+            interrupted: true,
+        };
+        if let Some(transaction) = self.transactions.get_mut(&number)
+            && transaction.end.is_none()
+        {
+            let at = transaction.last_seen;
+            transaction.end = Some(End {
+                reason: StopReason::PowerLoss,
+                at,
+                id_tag: None,
+                queued: false,
+            });
+        }
+        self.warn(format!(
+            "transaction {number} was interrupted; it is closed"
+        ));
+    }
+
+    fn queue_stop(&mut self, number: u64) {
+        self.session = Session::Idle {
+            finishing: self.ev_present() != Some(false),
+        };
+        self.profiles.clear_transaction();
+        let energy = self.energy();
+        let Some(mut transaction) = self.transactions.remove(&number) else {
+            return;
+        };
+        let Some(mut end) = transaction.end.take() else {
+            return;
+        };
+        // The register never runs backwards in what is reported, whatever the meter does.
+        let meter_stop = energy
+            .unwrap_or(transaction.meter_last)
+            .max(transaction.meter_last);
+        let mut transaction_data = std::mem::take(&mut transaction.begin_values);
+        transaction_data.extend(self.stop_values(
+            ReadingContext::TransactionEnd,
+            end.at,
+            meter_stop,
+        ));
+        let stop = StopTransaction {
+            id_tag: end.id_tag.clone(),
+            meter_stop,
+            timestamp: end.at.max(transaction.started),
+            reason: end.reason,
+            transaction_data,
+        };
+        end.queued = true;
+        transaction.end = Some(end);
+        let mut changes: Vec<Change> = self
+            .queue
+            .store_all()
+            .into_iter()
+            .map(Change::PutMessage)
+            .collect();
+        let message_id = self.message_id();
+        let message = self.queue.push(number, message_id, Body::Stop(stop), true);
+        changes.extend([
+            Change::PutTransaction(transaction.clone()),
+            Change::PutMessage(message),
+        ]);
+        self.transactions.insert(number, transaction);
+        self.store(changes);
+    }
+
+    /// The values of `StopTxnSampledData` at `at`, with the register at `energy`.
+    fn stop_values(&self, context: ReadingContext, at: Timestamp, energy: i64) -> Vec<MeterValue> {
+        let list = self.configuration.measurands(Key::StopTxnSampledData);
+        let offered = self.offered();
+        let reading = self
+            .reading
+            .as_ref()
+            .map(|(_, reading)| reading.clone())
+            .unwrap_or_default();
+        let sampled_value = sample(
+            &Reading {
+                energy_wh: Some(energy),
+                ..reading
+            },
+            offered,
+            &list,
+            context,
+        );
+        if sampled_value.is_empty() {
+            Vec::new()
+        } else {
+            vec![MeterValue {
+                timestamp: at,
+                sampled_value,
+            }]
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! A charge point with its shell and its central system replaced by lists.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+
+use crate::{
+    BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
+    Fault, Input, Millis, Output, Reading, Settings, Station, Stored, Time, Timestamp,
+};
+
+pub struct Bench {
+    pub point: ChargePoint,
+    pub now: Millis,
+    pub wall_at_zero: Option<Timestamp>,
+    pub station: Station,
+    pub sent: VecDeque<Value>,
+    pub stored: Stored,
+    pub configured: Vec<(&'static str, String)>,
+    pub permit: Option<bool>,
+    pub limit: Option<DeciAmperes>,
+    pub operative: Option<bool>,
+    pub others: Vec<Output>,
+}
+
+pub fn settings(prefix: &str) -> Settings {
+    let identity = BootNotification {
+        charge_point_vendor: CiString::truncated("mode3"),
+        charge_point_model: CiString::truncated("bench"),
+        charge_point_serial_number: None,
+        firmware_version: None,
+        iccid: None,
+        imsi: None,
+        meter_type: None,
+        meter_serial_number: None,
+    };
+    Settings {
+        identity,
+        message_id_prefix: prefix.to_owned(),
+        authorises: true,
+        status_delay_ms: 0,
+        hardware_limit: DeciAmperes(320),
+    }
+}
+
+pub fn start_of_time() -> Timestamp {
+    Timestamp::parse("2026-03-01T12:00:00Z").unwrap()
+}
+
+pub fn meter(energy_wh: i64) -> Reading {
+    Reading {
+        energy_wh: Some(energy_wh),
+        current_a: Some(16.0),
+        ..Reading::default()
+    }
+}
+
+/// Applies what a shell would make durable.
+pub fn apply(
+    stored: &mut Stored,
+    configured: &mut Vec<(&'static str, String)>,
+    changes: Vec<Change>,
+) {
+    for change in changes {
+        match change {
+            Change::PutTransaction(new) => {
+                stored.transactions.retain(|old| old.number != new.number);
+                stored.transactions.push(new);
+            }
+            Change::DeleteTransaction(number) => {
+                stored.transactions.retain(|old| old.number != number)
+            }
+            Change::PutMessage(new) => {
+                stored.messages.retain(|old| old.sequence != new.sequence);
+                stored.messages.push(new);
+            }
+            Change::DeleteMessage(sequence) => {
+                stored.messages.retain(|old| old.sequence != sequence)
+            }
+            Change::Profiles(profiles) => stored.profiles = profiles,
+            Change::Availability { station, connector } => {
+                stored.station_operative = station;
+                stored.connector_operative = connector;
+            }
+            Change::Configuration { name, value } => configured.push((name, value)),
+            Change::Registered => stored.registered = true,
+        }
+    }
+}
+
+impl Bench {
+    /// Not connected; the station is known and idle, the meter shows 1000 Wh.
+    pub fn new() -> Self {
+        Self::with(
+            settings("first"),
+            Configuration::default(),
+            Stored::default(),
+        )
+    }
+
+    pub fn with(settings: Settings, configuration: Configuration, stored: Stored) -> Self {
+        let station = Station {
+            session: EvseSession::Idle,
+            ev_present: Some(false),
+            offered: DeciAmperes(160),
+            faults: Vec::new(),
+        };
+        let mut bench = Self {
+            point: ChargePoint::new(settings, configuration, stored.clone()),
+            now: Millis(1_000),
+            wall_at_zero: Some(start_of_time()),
+            station,
+            sent: VecDeque::new(),
+            stored,
+            configured: Vec::new(),
+            permit: None,
+            limit: None,
+            operative: None,
+            others: Vec::new(),
+        };
+        bench.station(|_| {});
+        bench.input(Input::Reading(meter(1_000)));
+        bench
+    }
+
+    /// Connected, accepted with a heartbeat interval of a day, and reported.
+    pub fn online() -> Self {
+        let mut bench = Self::new();
+        bench.connect();
+        bench
+    }
+
+    pub fn configured(pairs: &[(&str, &str)]) -> Self {
+        let mut configuration = Configuration::default();
+        for (name, value) in pairs {
+            configuration.set(name, value).unwrap();
+        }
+        Self::with(settings("first"), configuration, Stored::default())
+    }
+
+    pub fn connect(&mut self) {
+        self.input(Input::SocketOpened);
+        self.accept_boot();
+        self.answer("StatusNotification", json!({}));
+        self.answer("StatusNotification", json!({}));
+        self.expect_silence();
+    }
+
+    pub fn accept_boot(&mut self) {
+        let time = self.wall().to_string();
+        self.answer(
+            "BootNotification",
+            json!({"status": "Accepted", "currentTime": time, "interval": 86_400}),
+        );
+    }
+
+    pub fn wall(&self) -> Timestamp {
+        start_of_time().plus_millis(i64::try_from(self.now.0).unwrap())
+    }
+
+    pub fn time(&self) -> Time {
+        let millis = i64::try_from(self.now.0).unwrap();
+        Time::new(
+            self.now,
+            self.wall_at_zero.map(|wall| wall.plus_millis(millis)),
+        )
+    }
+
+    pub fn input(&mut self, input: Input) {
+        let time = self.time();
+        for output in self.point.handle(time, input) {
+            match output {
+                Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
+                Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
+                Output::Permit(permit) => self.permit = Some(permit),
+                Output::Limit(limit) => self.limit = limit,
+                Output::Operative(operative) => self.operative = Some(operative),
+                other @ (Output::IdTagAnswer(_)
+                | Output::SetClock(_)
+                | Output::Disconnect
+                | Output::Reboot
+                | Output::Log(..)) => self.others.push(other),
+            }
+        }
+        let deadline = self.point.deadline();
+        assert!(
+            deadline.is_none_or(|at| at > self.now),
+            "a deadline in the past would spin: {deadline:?}"
+        );
+    }
+
+    /// Lets time pass, waking the charge point at each of its deadlines.
+    pub fn pass(&mut self, seconds: u64) {
+        let end = self.now.after_seconds(seconds);
+        while let Some(at) = self.point.deadline().filter(|at| *at <= end) {
+            self.now = at;
+            self.input(Input::Tick);
+        }
+        self.now = end;
+        self.input(Input::Tick);
+    }
+
+    pub fn station(&mut self, change: impl FnOnce(&mut Station)) {
+        change(&mut self.station);
+        let station = self.station.clone();
+        self.input(Input::Station(station));
+    }
+
+    pub fn evse(&mut self, session: EvseSession) {
+        self.station(|station| {
+            station.session = session;
+            station.ev_present = Some(!matches!(
+                session,
+                EvseSession::Idle | EvseSession::Authorized
+            ));
+        });
+    }
+
+    pub fn faults(&mut self, faults: &[Fault]) {
+        self.station(|station| station.faults = faults.to_vec());
+    }
+
+    pub fn tag(&mut self, text: &str) {
+        self.input(Input::IdTagPresented(text.to_owned()));
+    }
+
+    /// The next frame, which must be a CALL of `action`: its id and payload.
+    pub fn expect_call(&mut self, action: &str) -> (String, Value) {
+        let frame = self
+            .sent
+            .pop_front()
+            .unwrap_or_else(|| panic!("no {action} was sent"));
+        assert_eq!(
+            (&frame[0], &frame[2]),
+            (&json!(2), &json!(action)),
+            "{frame}"
+        );
+        (frame[1].as_str().unwrap().to_owned(), frame[3].clone())
+    }
+
+    /// Nothing was sent that is not taken.
+    pub fn expect_silence(&self) {
+        assert!(self.sent.is_empty(), "{:?}", self.sent);
+    }
+
+    pub fn result(&mut self, id: &str, payload: Value) {
+        self.input(Input::Frame(json!([3, id, payload]).to_string()));
+    }
+
+    /// Answers the next CALL, which must be one of `action`; returns its payload.
+    pub fn answer(&mut self, action: &str, payload: Value) -> Value {
+        let (id, request) = self.expect_call(action);
+        self.result(&id, payload);
+        request
+    }
+
+    /// Answers the next CALL with a CALLERROR; returns its id.
+    pub fn answer_error(&mut self, action: &str, code: &str) -> String {
+        let (id, _) = self.expect_call(action);
+        self.input(Input::Frame(json!([4, id, code, "no", {}]).to_string()));
+        id
+    }
+
+    /// Sends a CALL; returns the payload of its CALLRESULT.
+    pub fn call(&mut self, action: &str, payload: Value) -> Value {
+        let frame = self.call_frame(&json!([2, "server-1", action, payload]).to_string());
+        assert_eq!(frame[0], json!(3), "{frame}");
+        frame[2].clone()
+    }
+
+    /// Sends `text`; returns the answer, which must come before anything else that is sent.
+    pub fn call_frame(&mut self, text: &str) -> Value {
+        let before = self.sent.len();
+        self.input(Input::Frame(text.to_owned()));
+        self.sent
+            .remove(before)
+            .unwrap_or_else(|| panic!("{text} was not answered"))
+    }
+
+    pub fn status(&mut self, action: &str, payload: Value) -> String {
+        self.call(action, payload)["status"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Acknowledges whatever is sent until all is quiet; returns actions and payloads.
+    pub fn drain(&mut self) -> Vec<(String, Value)> {
+        let mut seen = Vec::new();
+        while let Some(frame) = self.sent.pop_front() {
+            let action = frame[2].as_str().unwrap().to_owned();
+            let payload = match action.as_str() {
+                "StartTransaction" => {
+                    json!({"transactionId": 7, "idTagInfo": {"status": "Accepted"}})
+                }
+                "Authorize" => json!({"idTagInfo": {"status": "Accepted"}}),
+                "Heartbeat" => json!({"currentTime": self.wall().to_string()}),
+                _ => json!({}),
+            };
+            let id = frame[1].as_str().unwrap().to_owned();
+            seen.push((action, frame[3].clone()));
+            self.result(&id, payload);
+        }
+        seen
+    }
+
+    /// The reported states of connector 1 among what is sent now, all acknowledged.
+    pub fn reported(&mut self) -> Vec<String> {
+        let ours = |(action, payload): (String, Value)| {
+            (action == "StatusNotification" && payload["connectorId"] == json!(1))
+                .then(|| payload["status"].as_str().unwrap().to_owned())
+        };
+        self.drain().into_iter().filter_map(ours).collect()
+    }
+
+    /// From idle and online to a running transaction with id 7, started remotely.
+    pub fn charge(&mut self) {
+        assert_eq!(
+            self.status("RemoteStartTransaction", json!({"idTag": "driver"})),
+            "Accepted"
+        );
+        self.evse(EvseSession::Connected);
+        self.evse(EvseSession::Charging);
+        self.drain();
+        assert_eq!(self.permit, Some(true));
+    }
+
+    /// A new process after the old one died.
+    pub fn restart(&mut self) -> Self {
+        let mut configuration = Configuration::default();
+        for (name, value) in &self.configured {
+            configuration.set(name, value).unwrap();
+        }
+        let mut bench = Self {
+            point: ChargePoint::new(settings("second"), configuration, self.stored.clone()),
+            now: self.now,
+            wall_at_zero: self.wall_at_zero,
+            station: self.station.clone(),
+            sent: VecDeque::new(),
+            stored: self.stored.clone(),
+            configured: self.configured.clone(),
+            permit: None,
+            limit: None,
+            operative: None,
+            others: Vec::new(),
+        };
+        bench.station(|_| {});
+        bench
+    }
+}

@@ -1,0 +1,11 @@
+//! The charge point as a whole, against a scripted central system and virtual time.
+
+mod bench;
+mod boot;
+mod calls;
+mod crash;
+mod hostile;
+mod profiles;
+mod queue;
+mod status;
+mod transactions;

@@ -1,0 +1,198 @@
+//! What can be wrong, and how it is reported (guide 3.3.4 table 3).
+
+use crate::message::outgoing::StatusErrorCode;
+
+/// A condition of guide 3.3.4 whose source exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The contactor does not follow (guide 3.3.4.1).
+    Contactor,
+    /// Guide 3.3.4.2.
+    PlugLockMotorCapNotCharged,
+    /// Guide 3.3.4.3.
+    PlugLockMotorUnexpectedOpen,
+    /// Guide 3.3.4.4.
+    PlugLockMotorUnexpectedClose,
+    /// Guide 3.3.4.5.
+    PlugLockCannotLock,
+    /// Guide 3.3.4.6.
+    PlugLockCannotUnlock,
+    /// The meter does not answer (guide 3.3.4.7).
+    MeterCommunication,
+    /// The RFID reader does not answer (guide 3.3.4.11).
+    Reader,
+    /// Guide 3.3.4.12.
+    SpuriousRcdError,
+    /// Guide 3.3.4.13.
+    RcdTestError,
+    /// Guide 3.3.4.14.
+    RcdGroundFailure,
+    /// The emergency input (guide 3.3.4.15).
+    EmergencyShutdown,
+    /// The recloser does not answer (guide 3.3.4.16).
+    RcdRecloserFailure,
+    /// The database can't be opened (guide 3.3.4.17).
+    PersistenceOpenFailed,
+    /// The database can't be written (guide 3.3.4.19).
+    PersistenceReadOnly,
+    /// A transaction or message can't be stored (guide 3.3.4.27).
+    PersistenceTransactionFailed,
+    /// Guide 3.3.4.34.
+    ProximityNoCable,
+    /// Guide 3.3.4.35.
+    ProximityInvalid,
+    /// Guide 3.3.4.36.
+    ProximityChanged,
+    /// Any other fault of the EVSE that prevents charging; ours, ranked last.
+    Evse,
+}
+
+/// How a fault is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FaultReport {
+    pub code: StatusErrorCode,
+    /// `vendorErrorCode`; empty where the guide has none.
+    pub vendor_code: &'static str,
+    /// The smallest is reported; those without a number in the guide come last.
+    pub priority: u8,
+    /// Whether the station as a whole (connector 0) reports it too.
+    pub station: bool,
+    /// Whether no charging is possible, which makes the connector `Faulted`.
+    pub blocks: bool,
+}
+
+impl Fault {
+    /// The row of guide table 3.
+    pub(crate) fn report(self) -> FaultReport {
+        use StatusErrorCode as Code;
+        let row = |code, vendor_code, priority, station, blocks| FaultReport {
+            code,
+            vendor_code,
+            priority,
+            station,
+            blocks,
+        };
+        match self {
+            Self::Contactor => row(Code::PowerSwitchFailure, "", 1, false, true),
+            Self::PlugLockMotorCapNotCharged => row(
+                Code::ConnectorLockFailure,
+                "PlugLockMotorCapNotCharged",
+                2,
+                false,
+                true,
+            ),
+            Self::PlugLockMotorUnexpectedOpen => row(
+                Code::ConnectorLockFailure,
+                "PlugLockMotorUnexpectedOpen",
+                3,
+                false,
+                true,
+            ),
+            Self::PlugLockMotorUnexpectedClose => row(
+                Code::ConnectorLockFailure,
+                "PlugLockMotorUnexpectedClose",
+                4,
+                false,
+                true,
+            ),
+            Self::PlugLockCannotLock => row(
+                Code::ConnectorLockFailure,
+                "PlugLockCannotLock",
+                5,
+                false,
+                true,
+            ),
+            Self::PlugLockCannotUnlock => row(
+                Code::ConnectorLockFailure,
+                "PlugLockCannotUnlock",
+                6,
+                false,
+                true,
+            ),
+            Self::MeterCommunication => row(
+                Code::PowerMeterFailure,
+                "CommunicationError",
+                7,
+                false,
+                true,
+            ),
+            Self::Reader => row(Code::ReaderFailure, "", 11, false, false),
+            Self::SpuriousRcdError => row(Code::GroundFailure, "SpuriousRcdError", 12, false, true),
+            Self::RcdTestError => row(Code::GroundFailure, "RcdTestError", 12, false, true),
+            Self::RcdGroundFailure => row(Code::GroundFailure, "RcdGroundFailure", 12, false, true),
+            Self::EmergencyShutdown => row(Code::OtherError, "EmergencyShutdown", 13, true, true),
+            Self::RcdRecloserFailure => {
+                row(Code::OtherError, "RcdRecloserFailure", 14, false, false)
+            }
+            Self::PersistenceOpenFailed => {
+                row(Code::OtherError, "PersistenceOpenFailed", 15, true, true)
+            }
+            Self::PersistenceReadOnly => {
+                row(Code::OtherError, "PersistenceReadOnly", 15, true, true)
+            }
+            Self::PersistenceTransactionFailed => row(
+                Code::OtherError,
+                "PersistenceTransactionFailed",
+                15,
+                true,
+                true,
+            ),
+            Self::ProximityNoCable => row(Code::OtherError, "ProximityNoCable", 17, false, true),
+            Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
+            Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
+            Self::Evse => row(Code::InternalError, "", 18, false, true),
+        }
+    }
+}
+
+/// The fault to report of `faults`: the one that came first among those with the smallest
+/// priority number.
+pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<FaultReport> {
+    faults
+        .into_iter()
+        .map(Fault::report)
+        .min_by_key(|report| report.priority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Fault; 20] = [
+        Fault::Contactor,
+        Fault::PlugLockMotorCapNotCharged,
+        Fault::PlugLockMotorUnexpectedOpen,
+        Fault::PlugLockMotorUnexpectedClose,
+        Fault::PlugLockCannotLock,
+        Fault::PlugLockCannotUnlock,
+        Fault::MeterCommunication,
+        Fault::Reader,
+        Fault::SpuriousRcdError,
+        Fault::RcdTestError,
+        Fault::RcdGroundFailure,
+        Fault::EmergencyShutdown,
+        Fault::RcdRecloserFailure,
+        Fault::PersistenceOpenFailed,
+        Fault::PersistenceReadOnly,
+        Fault::PersistenceTransactionFailed,
+        Fault::ProximityNoCable,
+        Fault::ProximityInvalid,
+        Fault::ProximityChanged,
+        Fault::Evse,
+    ];
+
+    // covers: OS-004, OS-017
+    #[test]
+    fn of_each_pair_the_smaller_priority_number_is_reported() {
+        for first in ALL {
+            for second in ALL {
+                let reported = most_important([first, second]).unwrap();
+                assert_eq!(
+                    reported.priority,
+                    first.report().priority.min(second.report().priority)
+                );
+            }
+            assert!(first.report().vendor_code.chars().count() <= 50);
+        }
+    }
+}

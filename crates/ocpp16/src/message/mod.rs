@@ -1,0 +1,5 @@
+//! The messages of OCPP 1.6: what is sent is strict by type, what is taken is lenient by field.
+
+pub mod answer;
+pub mod incoming;
+pub mod outgoing;

@@ -1,0 +1,326 @@
+//! The loop: every input goes to the charge point, every output is carried out in order.
+
+use std::collections::VecDeque;
+use std::process::Command as Process;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
+use ocpp16::{
+    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, StopReason, Stored, Time, Timestamp,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use topic_map as topics;
+use topics::{Availability, CurrentLimit};
+
+use crate::connection::{self, Command, Event, Ping};
+use crate::database::Database;
+use crate::settings::Station;
+use crate::station::{Levels, evse_started};
+
+/// `ocpp/enable` is false: say so, and wait for the end.
+pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
+    tracing::info!("ocpp/enable is false: no connection");
+    context.bus.publish(&topics::OCPP_ONLINE, &false);
+    context.supervisor.ready();
+    loop {
+        tokio::select! {
+            () = context.shutdown.requested() => return Ok(()),
+            _ = context.bus.recv() => {}
+            () = sleep_until(Instant::now() + context.supervisor.heartbeat()) => context.supervisor.alive(),
+        }
+    }
+}
+
+/// Connects the station until asked to stop.
+pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), Error> {
+    let authorises = station.settings.authorises;
+    let (database, stored, fault) = open_database(&station);
+    let point = ChargePoint::new(station.settings, station.configuration, stored);
+    let (ping, ping_changes) = watch::channel(ping_of(&point));
+    let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
+    Levels::subscribe(&context.bus);
+    context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    context.bus.publish(&topics::OCPP_ONLINE, &false);
+
+    let mut daemon = Daemon {
+        point,
+        bus: context.bus,
+        database,
+        commands: None,
+        ping,
+        levels: Levels::default(),
+        permit: authorises.then_some(false),
+        limit: None,
+        stored_fault: fault,
+        started: Instant::now(),
+        reboot_command: station.reboot_command,
+        set_clock_command: station.set_clock_command,
+    };
+    daemon.handle(Input::StoreFault(fault)).await;
+    context.supervisor.ready();
+    let mut alive = Instant::now();
+    loop {
+        let wake = daemon.wake().map_or(alive, |deadline| deadline.min(alive));
+        tokio::select! {
+            () = context.shutdown.requested() => break,
+            event = daemon.bus.recv() => daemon.bus_event(event).await,
+            event = events.recv() => match event {
+                Some(event) => daemon.connection_event(event).await,
+                None => return Err(Error::failed("keep the connection", "its task has ended")),
+            },
+            () = sleep_until(wake) => {
+                daemon.handle(Input::Tick).await;
+                if Instant::now() >= alive {
+                    context.supervisor.alive();
+                    alive = Instant::now() + context.supervisor.heartbeat();
+                }
+            }
+        }
+    }
+    daemon.farewell().await;
+    Ok(())
+}
+
+/// Without a database nobody can charge, but the central system is told why.
+fn open_database(station: &Station) -> (Option<Database>, Stored, Option<Fault>) {
+    match Database::open(&station.state_dir, &station.address.uri.to_string()) {
+        Ok((database, stored)) => (Some(database), stored, None),
+        Err(error) => {
+            tracing::error!(
+                "{}: {error}; charging is not possible",
+                station.state_dir.display()
+            );
+            (None, Stored::default(), Some(Fault::PersistenceOpenFailed))
+        }
+    }
+}
+
+fn ping_of(point: &ChargePoint) -> Ping {
+    let (interval, timeout) = point.ping();
+    Ping {
+        interval: Duration::from_secs(interval),
+        timeout: Duration::from_secs(timeout),
+    }
+}
+
+struct Daemon {
+    point: ChargePoint,
+    bus: Bus,
+    database: Option<Database>,
+    /// Of the connection that is open.
+    commands: Option<mpsc::UnboundedSender<Command>>,
+    ping: watch::Sender<Ping>,
+    levels: Levels,
+    /// The permission last decided; `None` when somebody else decides.
+    permit: Option<bool>,
+    /// The limit last published; `None` before the first one.
+    limit: Option<Option<DeciAmperes>>,
+    stored_fault: Option<Fault>,
+    started: Instant,
+    reboot_command: String,
+    set_clock_command: Option<String>,
+}
+
+impl Daemon {
+    fn wake(&self) -> Option<Instant> {
+        self.point
+            .deadline()
+            .map(|Millis(at)| self.started + Duration::from_millis(at))
+    }
+
+    async fn bus_event(&mut self, event: BusEvent) {
+        match event {
+            // Not retained, so it is sent again: the broker may have restarted.
+            BusEvent::Connected => self.publish_permit(),
+            BusEvent::Disconnected => {}
+            BusEvent::Message(message) => self.message(&message).await,
+        }
+    }
+
+    async fn message(&mut self, message: &Message) {
+        if evse_started(message) {
+            self.publish_permit();
+        }
+        if message.retained
+            && let Some(Ok(limit)) = message.on(&topics::EVSE_BASIC_MAXCURRENTLIMIT)
+        {
+            return self.correct_limit(limit);
+        }
+        if let Some(input) = self.levels.take(message) {
+            self.handle(input).await;
+        }
+    }
+
+    async fn connection_event(&mut self, event: Event) {
+        match event {
+            Event::Opened(commands) => {
+                self.commands = Some(commands);
+                self.bus.publish(&topics::OCPP_ONLINE, &true);
+                self.handle(Input::SocketOpened).await;
+            }
+            Event::Frame(text) => {
+                tracing::debug!(frame = text, "received");
+                self.handle(Input::Frame(text)).await;
+            }
+            Event::Closed => {
+                self.commands = None;
+                self.bus.publish(&topics::OCPP_ONLINE, &false);
+                self.handle(Input::SocketClosed).await;
+            }
+        }
+    }
+
+    /// Feeds `input`, and what its outputs lead to.
+    async fn handle(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for output in self.point.handle(self.now(), input) {
+                inputs.extend(self.carry_out(output).await);
+            }
+        }
+        let ping = ping_of(&self.point);
+        self.ping
+            .send_if_modified(|known| std::mem::replace(known, ping) != ping);
+    }
+
+    async fn carry_out(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Send(text) => self.command(Command::Send(text)),
+            Output::Store(changes) => return self.store(changes).await,
+            Output::Permit(permit) => {
+                self.permit = Some(permit);
+                self.publish_permit();
+            }
+            Output::Limit(limit) => self.publish_limit(limit),
+            Output::Operative(operative) => {
+                let availability = if operative {
+                    Availability::Operative
+                } else {
+                    Availability::Inoperative
+                };
+                self.bus
+                    .publish(&topics::OCPP_AVAILABILITY_TARGET, &availability);
+            }
+            Output::IdTagAnswer(accepted) => tracing::info!(accepted, "identifier checked"),
+            Output::SetClock(time) => self.set_clock(time),
+            Output::Disconnect => {
+                tracing::warn!("the central system is silent: the connection is given up");
+                self.command(Command::Close);
+            }
+            Output::Reboot => {
+                tracing::warn!(command = self.reboot_command, "restarting the station");
+                self.command(Command::Close);
+                run(&self.reboot_command, None);
+            }
+            Output::Log(true, text) => tracing::warn!("{text}"),
+            Output::Log(false, text) => tracing::info!("{text}"),
+        }
+        None
+    }
+
+    /// Returns when the changes are durable; a change of the database's health is an input.
+    async fn store(&mut self, changes: Vec<ocpp16::Change>) -> Option<Input> {
+        let database = self.database.as_ref()?;
+        let fault = match database.apply(changes).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::error!("{error}");
+                Some(error.fault())
+            }
+        };
+        let changed = fault != self.stored_fault;
+        self.stored_fault = fault;
+        changed.then_some(Input::StoreFault(fault))
+    }
+
+    fn command(&self, command: Command) {
+        // A connection that has just ended takes no command; the charge point hears of it next.
+        if let Some(commands) = &self.commands
+            && commands.send(command).is_err()
+        {
+            tracing::debug!("the connection has ended");
+        }
+    }
+
+    /// One permission is for one session, so it is not retained (guide 15.21).
+    fn publish_permit(&self) {
+        if let Some(permit) = self.permit {
+            self.bus
+                .publish_once(&topics::AUTHORIZATION_STATUS, &permit);
+        }
+    }
+
+    /// "No limit" is not published before there was one: it would end the failsafe limit, which
+    /// holds until the central system has set a limit (guide 14.1 table 47).
+    fn publish_limit(&mut self, limit: Option<DeciAmperes>) {
+        if limit.is_some() || self.limit.is_some() {
+            self.limit = Some(limit);
+            self.bus
+                .publish(&topics::EVSE_BASIC_MAXCURRENTLIMIT, &current_limit(limit));
+        }
+    }
+
+    /// The broker kept a limit of a former process: it must not outlive its profile.
+    fn correct_limit(&mut self, retained: CurrentLimit) {
+        let limit = self.limit.flatten();
+        if retained != current_limit(limit) {
+            self.limit = Some(limit);
+            self.bus
+                .publish(&topics::EVSE_BASIC_MAXCURRENTLIMIT, &current_limit(limit));
+        }
+    }
+
+    fn set_clock(&self, time: Timestamp) {
+        match &self.set_clock_command {
+            Some(command) => {
+                tracing::info!(%time, "setting the system clock");
+                run(command, Some(time.to_string()));
+                self.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
+            }
+            None => {
+                tracing::warn!(%time, "the system clock differs from the central system's; it is not set")
+            }
+        }
+    }
+
+    /// Nobody may charge without a record: permission ends, and the transaction with it.
+    async fn farewell(&mut self) {
+        self.handle(Input::StopRequested(StopReason::Reboot)).await;
+        if self.permit.is_some() {
+            self.bus.publish_once(&topics::AUTHORIZATION_STATUS, &false);
+        }
+        self.bus.publish(&topics::OCPP_ONLINE, &false);
+        self.command(Command::Close);
+    }
+
+    fn now(&self) -> Time {
+        let monotonic = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+        let wall = wall
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .map(Timestamp::from_unix_millis);
+        Time::new(Millis(monotonic), wall)
+    }
+}
+
+fn current_limit(limit: Option<DeciAmperes>) -> CurrentLimit {
+    CurrentLimit::from_deciamperes(limit.map(|DeciAmperes(deci)| deci))
+}
+
+/// Runs a command of the configuration, its words separated by blanks, beside the loop.
+fn run(command: &str, argument: Option<String>) {
+    let mut words = command
+        .split_whitespace()
+        .map(str::to_owned)
+        .chain(argument);
+    let Some(program) = words.next() else { return };
+    let mut process = Process::new(program);
+    process.args(words);
+    let command = command.to_owned();
+    std::thread::spawn(move || match process.status() {
+        Ok(status) if status.success() => tracing::info!(command, "done"),
+        Ok(status) => tracing::error!(command, "{status}"),
+        Err(error) => tracing::error!(command, "{error}"),
+    });
+}

@@ -1,0 +1,498 @@
+//! The topics of the other daemons as levels of the station.
+
+use daemon_kit::{Bus, Message};
+use ocpp16::{CiString, DeciAmperes, EvseSession, Fault, Input, Reading, Station, StopReason};
+use topic_map as topics;
+use topics::{
+    CpState, MeterIdentity, MeterValues, Payload, PerPhase, SessionFault, SessionState, Topic,
+};
+
+/// What is known from the broker.
+#[derive(Debug, Default)]
+pub(crate) struct Levels {
+    session: Option<EvseSession>,
+    ev_present: Option<bool>,
+    offered: u32,
+    /// Conditions in the order in which they came.
+    conditions: Vec<(Source, Fault)>,
+}
+
+/// Where a fault comes from: each source tells one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Contactor,
+    PlugLock,
+    Meter,
+    MeterDaemon,
+    Reader,
+    Rcd,
+    Emergency,
+    Recloser,
+    Proximity,
+    Session,
+    EvseDaemon,
+}
+
+/// Daemons whose states are worthless once they are gone.
+const EVSE_DAEMON: &str = "evsed";
+const METER_DAEMON: &str = "meteringd";
+
+impl Levels {
+    pub(crate) fn subscribe(bus: &Bus) {
+        bus.subscribe(&topics::SESSION_STATE);
+        bus.subscribe(&topics::SESSION_STOP_REASON);
+        bus.subscribe(&topics::EVSE_FAULT);
+        bus.subscribe(&topics::CHARGE_CP_STATUS);
+        bus.subscribe(&topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT);
+        bus.subscribe(&topics::METERING_METER_VALUES);
+        bus.subscribe(&topics::METERING_METER_IDENTITY);
+        bus.subscribe(&topics::METERING_METER_AVAILABLE);
+        bus.subscribe(&topics::RFID_AUTHORIZATION_REQUEST);
+        bus.subscribe(&topics::RFID_AVAILABLE);
+        bus.subscribe(&topics::CONTACTOR_ERROR);
+        bus.subscribe(&topics::PLUG_LOCK_PERMANENT_FAILURE);
+        bus.subscribe(&topics::RCD_ERROR);
+        bus.subscribe(&topics::RCD_RECLOSER_ERROR);
+        bus.subscribe(&topics::EMERGENCY_SHUTDOWN);
+        bus.subscribe(&topics::SESSION_PROXIMITY_ERROR);
+        bus.subscribe_family(&topics::DAEMON_AVAILABLE);
+    }
+
+    /// What `message` means to the charge point.
+    pub(crate) fn take(&mut self, message: &Message) -> Option<Input> {
+        if let Some(input) = event(message) {
+            return Some(input);
+        }
+        let before = self.station();
+        self.learn(message);
+        let after = self.station();
+        (after != before)
+            .then_some(after)
+            .flatten()
+            .map(Input::Station)
+    }
+
+    /// All levels; `None` until the EVSE's session is known.
+    fn station(&self) -> Option<Station> {
+        let gone = self
+            .conditions
+            .iter()
+            .any(|(source, _)| *source == Source::EvseDaemon);
+        let session = if gone {
+            EvseSession::Faulted
+        } else {
+            self.session?
+        };
+        let mut faults: Vec<Fault> = Vec::new();
+        for (_, fault) in &self.conditions {
+            if !faults.contains(fault) {
+                faults.push(*fault);
+            }
+        }
+        Some(Station {
+            session,
+            ev_present: self.ev_present,
+            offered: DeciAmperes(self.offered),
+            faults,
+        })
+    }
+
+    fn learn(&mut self, message: &Message) {
+        if let Some(state) = value(message, &topics::SESSION_STATE) {
+            self.session = Some(session(state));
+        } else if let Some(state) = value(message, &topics::CHARGE_CP_STATUS) {
+            // E and F tell nothing about the vehicle: what was known stays.
+            self.ev_present = match state {
+                CpState::A => Some(false),
+                CpState::B | CpState::C | CpState::D => Some(true),
+                CpState::E | CpState::F => self.ev_present,
+            };
+        } else if let Some(offered) = value(message, &topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT) {
+            self.offered = offered.deciamperes;
+        } else {
+            self.learn_fault(message);
+        }
+    }
+
+    fn learn_fault(&mut self, message: &Message) {
+        let raised = |is_raised: bool, fault: Fault| is_raised.then_some(fault);
+        if let Some(error) = value(message, &topics::CONTACTOR_ERROR) {
+            self.set(Source::Contactor, raised(error, Fault::Contactor));
+        } else if let Some(failure) = value(message, &topics::PLUG_LOCK_PERMANENT_FAILURE) {
+            self.set(Source::PlugLock, failure.map(plug_lock));
+        } else if let Some(available) = value(message, &topics::METERING_METER_AVAILABLE) {
+            self.set(Source::Meter, raised(!available, Fault::MeterCommunication));
+        } else if let Some(available) = value(message, &topics::RFID_AVAILABLE) {
+            self.set(Source::Reader, raised(!available, Fault::Reader));
+        } else if let Some(error) = value(message, &topics::RCD_ERROR) {
+            self.set(Source::Rcd, error.map(rcd));
+        } else if let Some(error) = value(message, &topics::RCD_RECLOSER_ERROR) {
+            self.set(Source::Recloser, raised(error, Fault::RcdRecloserFailure));
+        } else if let Some(emergency) = value(message, &topics::EMERGENCY_SHUTDOWN) {
+            self.set(
+                Source::Emergency,
+                raised(emergency, Fault::EmergencyShutdown),
+            );
+        } else if let Some(error) = value(message, &topics::SESSION_PROXIMITY_ERROR) {
+            self.set(Source::Proximity, error.map(proximity));
+        } else if let Some(fault) = value(message, &topics::EVSE_FAULT) {
+            self.set(Source::Session, fault.map(session_fault));
+        } else if let Some((daemon, Ok(available))) = message.in_family(&topics::DAEMON_AVAILABLE) {
+            match daemon {
+                EVSE_DAEMON => self.set(Source::EvseDaemon, raised(!available, Fault::Evse)),
+                METER_DAEMON => self.set(
+                    Source::MeterDaemon,
+                    raised(!available, Fault::MeterCommunication),
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    fn set(&mut self, source: Source, fault: Option<Fault>) {
+        let known = self
+            .conditions
+            .iter()
+            .find(|(from, _)| *from == source)
+            .map(|(_, fault)| *fault);
+        if known != fault {
+            self.conditions.retain(|(from, _)| *from != source);
+            self.conditions.extend(fault.map(|fault| (source, fault)));
+        }
+    }
+}
+
+/// Whether `message` says that evsed has (re)started: it knows nothing of a permission then.
+pub(crate) fn evse_started(message: &Message) -> bool {
+    matches!(
+        message.in_family(&topics::DAEMON_AVAILABLE),
+        Some((EVSE_DAEMON, Ok(true)))
+    )
+}
+
+/// Messages that are not levels.
+fn event(message: &Message) -> Option<Input> {
+    if let Some(values) = value(message, &topics::METERING_METER_VALUES) {
+        return Some(Input::Reading(reading(&values)));
+    }
+    if let Some(MeterIdentity { model, serial, .. }) =
+        value(message, &topics::METERING_METER_IDENTITY)
+    {
+        let serial = serial.map(|serial| CiString::truncated(&serial));
+        return Some(Input::MeterIdentified {
+            model: CiString::truncated(&model),
+            serial,
+        });
+    }
+    // An old event is no event.
+    if message.retained {
+        return None;
+    }
+    if let Some(tag) = value(message, &topics::RFID_AUTHORIZATION_REQUEST) {
+        return Some(Input::IdTagPresented(tag.uid));
+    }
+    match value(message, &topics::SESSION_STOP_REASON)? {
+        topics::StopReason::Emergency => Some(Input::StopRequested(StopReason::EmergencyStop)),
+        topics::StopReason::Restart => Some(Input::StopRequested(StopReason::Reboot)),
+        // A pause, what the EV does, and what this daemon itself asked for.
+        topics::StopReason::None
+        | topics::StopReason::EvDisconnected
+        | topics::StopReason::EvPaused
+        | topics::StopReason::AuthorizationWithdrawn
+        | topics::StopReason::LimitBelowMinimum
+        | topics::StopReason::Rcd
+        | topics::StopReason::Fault
+        | topics::StopReason::Inoperative => None,
+    }
+}
+
+/// The value when `message` is on `topic`; garbage is logged and leaves the last level.
+fn value<T: Payload>(message: &Message, topic: &Topic<T>) -> Option<T> {
+    match message.on(topic)? {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::warn!(topic = message.topic, "{error}; ignored");
+            None
+        }
+    }
+}
+
+fn session(state: SessionState) -> EvseSession {
+    match state {
+        SessionState::Idle => EvseSession::Idle,
+        SessionState::Authorized => EvseSession::Authorized,
+        SessionState::Connected => EvseSession::Connected,
+        SessionState::SuspendedEv => EvseSession::SuspendedEv,
+        SessionState::SuspendedEvse => EvseSession::SuspendedEvse,
+        SessionState::Charging => EvseSession::Charging,
+        SessionState::Faulted => EvseSession::Faulted,
+        SessionState::Inoperative => EvseSession::Inoperative,
+    }
+}
+
+fn plug_lock(failure: topics::PlugLockFailure) -> Fault {
+    match failure {
+        topics::PlugLockFailure::MotorCapNotCharged => Fault::PlugLockMotorCapNotCharged,
+        topics::PlugLockFailure::MotorUnexpectedOpen => Fault::PlugLockMotorUnexpectedOpen,
+        topics::PlugLockFailure::MotorUnexpectedClose => Fault::PlugLockMotorUnexpectedClose,
+        topics::PlugLockFailure::CannotLock => Fault::PlugLockCannotLock,
+        topics::PlugLockFailure::CannotUnlock => Fault::PlugLockCannotUnlock,
+    }
+}
+
+fn rcd(error: topics::RcdError) -> Fault {
+    match error {
+        topics::RcdError::GroundFailure => Fault::RcdGroundFailure,
+        topics::RcdError::Spurious => Fault::SpuriousRcdError,
+        topics::RcdError::Test => Fault::RcdTestError,
+    }
+}
+
+fn proximity(error: topics::ProximityError) -> Fault {
+    match error {
+        topics::ProximityError::NoCable => Fault::ProximityNoCable,
+        topics::ProximityError::Invalid => Fault::ProximityInvalid,
+        topics::ProximityError::Changed => Fault::ProximityChanged,
+    }
+}
+
+/// The session's first cause. Where the guide has a topic with more detail, that one ranks higher.
+fn session_fault(fault: SessionFault) -> Fault {
+    match fault {
+        SessionFault::ContactorError => Fault::Contactor,
+        SessionFault::EmergencyShutdown => Fault::EmergencyShutdown,
+        SessionFault::PlugLockFailure
+        | SessionFault::PilotShort
+        | SessionFault::PilotDiode
+        | SessionFault::PilotFault
+        | SessionFault::VentilationUnavailable
+        | SessionFault::ProximityError
+        | SessionFault::RcdError
+        | SessionFault::SensorFailure
+        | SessionFault::ControlStalled => Fault::Evse,
+    }
+}
+
+fn reading(values: &MeterValues) -> Reading {
+    let phases = |values: &PerPhase| [values.l1, values.l2, values.l3];
+    Reading {
+        energy_wh: values.energy_wh.and_then(watt_hours),
+        power_w: values.power_w.total,
+        power_phase_w: phases(&values.power_w),
+        current_a: values.current_a.total,
+        current_phase_a: phases(&values.current_a),
+        voltage_v: phases(&values.voltage_v),
+        frequency_hz: values.frequency_hz,
+    }
+}
+
+/// Whole Wh, rounded down: never more than was delivered. `None` for what is no register value.
+fn watt_hours(energy: f64) -> Option<i64> {
+    const LARGEST: f64 = 1e15;
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "checked to be within 0 and 1e15"
+    )]
+    (0.0..=LARGEST).contains(&energy).then_some(energy as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(topic: &str, payload: &str) -> Message {
+        Message {
+            topic: topic.to_owned(),
+            payload: payload.as_bytes().to_vec(),
+            retained: false,
+        }
+    }
+
+    fn faults(levels: &Levels) -> Vec<Fault> {
+        levels
+            .station()
+            .map(|station| station.faults)
+            .unwrap_or_default()
+    }
+
+    fn known() -> Levels {
+        let mut levels = Levels::default();
+        levels.take(&message(topics::SESSION_STATE.name(), "idle"));
+        levels
+    }
+
+    // covers: OS-005
+    #[test]
+    fn each_condition_is_its_fault_while_it_lasts() {
+        for (topic, raised, cleared, fault) in [
+            (topics::CONTACTOR_ERROR.name(), "1", "0", Fault::Contactor),
+            (
+                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
+                "PlugLockMotorCapNotCharged",
+                "",
+                Fault::PlugLockMotorCapNotCharged,
+            ),
+            (
+                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
+                "PlugLockMotorUnexpectedOpen",
+                "",
+                Fault::PlugLockMotorUnexpectedOpen,
+            ),
+            (
+                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
+                "PlugLockMotorUnexpectedClose",
+                "",
+                Fault::PlugLockMotorUnexpectedClose,
+            ),
+            (
+                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
+                "PlugLockCannotLock",
+                "",
+                Fault::PlugLockCannotLock,
+            ),
+            (
+                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
+                "PlugLockCannotUnlock",
+                "",
+                Fault::PlugLockCannotUnlock,
+            ),
+            (
+                topics::METERING_METER_AVAILABLE.name(),
+                "0",
+                "1",
+                Fault::MeterCommunication,
+            ),
+            (topics::RFID_AVAILABLE.name(), "0", "1", Fault::Reader),
+            (
+                topics::RCD_ERROR.name(),
+                "SpuriousRcdError",
+                "",
+                Fault::SpuriousRcdError,
+            ),
+            (
+                topics::RCD_ERROR.name(),
+                "RcdTestError",
+                "",
+                Fault::RcdTestError,
+            ),
+            (
+                topics::RCD_ERROR.name(),
+                "RcdGroundFailure",
+                "",
+                Fault::RcdGroundFailure,
+            ),
+            (
+                topics::EMERGENCY_SHUTDOWN.name(),
+                "1",
+                "0",
+                Fault::EmergencyShutdown,
+            ),
+            (
+                topics::RCD_RECLOSER_ERROR.name(),
+                "1",
+                "0",
+                Fault::RcdRecloserFailure,
+            ),
+            (
+                topics::SESSION_PROXIMITY_ERROR.name(),
+                "ProximityNoCable",
+                "",
+                Fault::ProximityNoCable,
+            ),
+            (
+                topics::SESSION_PROXIMITY_ERROR.name(),
+                "ProximityInvalid",
+                "",
+                Fault::ProximityInvalid,
+            ),
+            (
+                topics::SESSION_PROXIMITY_ERROR.name(),
+                "ProximityChanged",
+                "",
+                Fault::ProximityChanged,
+            ),
+            (topics::EVSE_FAULT.name(), "pilot_short", "", Fault::Evse),
+            ("ci/global/daemon/evsed/available", "0", "1", Fault::Evse),
+            (
+                "ci/global/daemon/meteringd/available",
+                "0",
+                "1",
+                Fault::MeterCommunication,
+            ),
+        ] {
+            let mut levels = known();
+            levels.take(&message(topic, raised));
+            assert_eq!(faults(&levels), [fault], "{topic} {raised}");
+            levels.take(&message(topic, "garbage"));
+            assert_eq!(faults(&levels), [fault], "garbage leaves the last level");
+            levels.take(&message(topic, cleared));
+            assert_eq!(faults(&levels), [], "{topic} {cleared}");
+        }
+    }
+
+    #[test]
+    fn faults_keep_the_order_in_which_they_came() {
+        let mut levels = known();
+        levels.take(&message(topics::RCD_ERROR.name(), "RcdTestError"));
+        levels.take(&message(topics::CONTACTOR_ERROR.name(), "1"));
+        levels.take(&message(topics::EVSE_FAULT.name(), "contactor_error"));
+        assert_eq!(faults(&levels), [Fault::RcdTestError, Fault::Contactor]);
+    }
+
+    #[test]
+    fn a_pilot_fault_tells_nothing_about_the_vehicle() {
+        let mut levels = known();
+        for (state, expected) in [
+            ("A", Some(false)),
+            ("E", Some(false)),
+            ("B", Some(true)),
+            ("F", Some(true)),
+            ("C", Some(true)),
+        ] {
+            levels.take(&message(topics::CHARGE_CP_STATUS.name(), state));
+            assert_eq!(levels.ev_present, expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn without_evsed_the_station_is_faulted() {
+        let mut levels = known();
+        levels.take(&message(topics::SESSION_STATE.name(), "charging"));
+        let input = levels.take(&message("ci/global/daemon/evsed/available", "0"));
+        assert!(matches!(
+            input,
+            Some(Input::Station(Station {
+                session: EvseSession::Faulted,
+                ..
+            }))
+        ));
+    }
+
+    #[test]
+    fn retained_tags_and_reasons_are_old() {
+        let mut levels = known();
+        let mut tag = message(
+            topics::RFID_AUTHORIZATION_REQUEST.name(),
+            r#"["ISO14443","04A1B2C3"]"#,
+        );
+        assert!(
+            matches!(levels.take(&tag), Some(Input::IdTagPresented(text)) if text == "04A1B2C3")
+        );
+        tag.retained = true;
+        assert!(levels.take(&tag).is_none());
+    }
+
+    #[test]
+    fn a_register_is_whole_and_never_negative() {
+        let cases = [
+            (0.0, Some(0)),
+            (1234.9, Some(1234)),
+            (-1.0, None),
+            (f64::NAN, None),
+            (1e300, None),
+        ];
+        for (energy, expected) in cases {
+            assert_eq!(watt_hours(energy), expected, "{energy}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! TLS towards the central system (guide 14.3).
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+/// 2024-01-01T00:00:00Z: a clock that shows less was never set.
+const EARLIEST_VALID_S: u64 = 1_704_067_200;
+/// Certificates in a chain, each of which may be younger than an unset clock.
+const LONGEST_CHAIN: usize = 8;
+
+/// Why no TLS connection can be tried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("the system trusts no certificate authority")]
+    NoRoots,
+    #[error("TLS can't be set up: {0}")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
+    #[error("TLS can't be set up: {0}")]
+    Config(#[from] Error),
+}
+
+/// The configuration of a connection. The system's certificates are read anew each time, so that
+/// `update-ca-certificates` takes effect without a restart.
+///
+/// # Errors
+/// When certificates are to be verified and the system trusts none.
+pub(crate) fn config(verify_certificate: bool) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let checks = if verify_certificate {
+        Some(trusted(&provider)?)
+    } else {
+        None
+    };
+    let verifier = Verifier {
+        checks,
+        provider: Arc::clone(&provider),
+    };
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
+}
+
+fn trusted(provider: &Arc<CryptoProvider>) -> Result<Trusted, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in found.errors {
+        tracing::warn!("{error}");
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs.iter().cloned());
+    if roots.is_empty() {
+        return Err(TlsError::NoRoots);
+    }
+    let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()?;
+    Ok(Trusted {
+        web,
+        installed: found.certs,
+    })
+}
+
+/// What the system trusts.
+#[derive(Debug)]
+struct Trusted {
+    web: Arc<WebPkiServerVerifier>,
+    installed: Vec<CertificateDer<'static>>,
+}
+
+/// Verifies the central system's certificate; `checks` is `None` for `ocpp/verifyCert` false.
+#[derive(Debug)]
+struct Verifier {
+    checks: Option<Trusted>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Trusted {
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // A self-signed certificate that was installed as such is trusted for its name, although
+        // it is marked as an authority, as `openssl req -x509` makes it.
+        if self
+            .installed
+            .iter()
+            .any(|installed| installed == end_entity)
+        {
+            rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        // An unset clock must not lock the station out of its time source: then validity is
+        // judged at the time from which the certificates hold.
+        let mut at = now;
+        for _ in 0..LONGEST_CHAIN {
+            match self
+                .web
+                .verify_server_cert(end_entity, intermediates, name, ocsp_response, at)
+            {
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
+                })) if now.as_secs() < EARLIEST_VALID_S => {
+                    at = not_before;
+                }
+                result => return result,
+            }
+        }
+        Err(Error::InvalidCertificate(CertificateError::NotValidYet))
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match &self.checks {
+            Some(trusted) => trusted.verify(end_entity, intermediates, name, ocsp_response, now),
+            None => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+    use std::time::Duration;
+
+    fn self_signed(authority: bool) -> CertificateDer<'static> {
+        let mut parameters = CertificateParams::new(vec!["central.example".to_owned()]).unwrap();
+        if authority {
+            parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        parameters.not_before = date_time_ymd(2025, 1, 1);
+        parameters.not_after = date_time_ymd(2040, 1, 1);
+        parameters
+            .self_signed(&KeyPair::generate().unwrap())
+            .unwrap()
+            .der()
+            .clone()
+    }
+
+    fn trusting(installed: &CertificateDer<'static>) -> Trusted {
+        let mut roots = RootCertStore::empty();
+        roots.add(installed.clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .unwrap();
+        Trusted {
+            web,
+            installed: vec![installed.clone()],
+        }
+    }
+
+    fn verify(trusted: &Trusted, certificate: &CertificateDer<'_>, name: &str, now_s: u64) -> bool {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now_s));
+        trusted.verify(certificate, &[], &name, &[], now).is_ok()
+    }
+
+    const IN_2026: u64 = 1_780_000_000;
+
+    // covers: TLS-001
+    #[test]
+    fn an_installed_self_signed_certificate_is_trusted_for_its_name_only() {
+        let installed = self_signed(true);
+        let trusted = trusting(&installed);
+        assert!(verify(&trusted, &installed, "central.example", IN_2026));
+        assert!(!verify(&trusted, &installed, "other.example", IN_2026));
+        assert!(!verify(
+            &trusted,
+            &self_signed(true),
+            "central.example",
+            IN_2026
+        ));
+    }
+
+    // covers: TLS-006
+    #[test]
+    fn an_unset_clock_does_not_lock_the_station_out() {
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.not_before = date_time_ymd(2025, 1, 1);
+        parameters.not_after = date_time_ymd(2040, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let authority = parameters.self_signed(&key).unwrap();
+        let issuer = rcgen::Issuer::new(parameters, key);
+        let mut leaf = CertificateParams::new(vec!["central.example".to_owned()]).unwrap();
+        leaf.not_before = date_time_ymd(2026, 1, 1);
+        leaf.not_after = date_time_ymd(2027, 1, 1);
+        let leaf = leaf
+            .signed_by(&KeyPair::generate().unwrap(), &issuer)
+            .unwrap();
+        let trusted = trusting(authority.der());
+        assert!(verify(&trusted, leaf.der(), "central.example", IN_2026));
+        assert!(
+            verify(&trusted, leaf.der(), "central.example", 60),
+            "at 1970"
+        );
+        assert!(
+            !verify(&trusted, leaf.der(), "central.example", 1_740_000_000),
+            "set, and too early"
+        );
+        assert!(
+            !verify(&trusted, leaf.der(), "central.example", 1_900_000_000),
+            "expired"
+        );
+    }
+}
