@@ -55,6 +55,9 @@ pub struct Oracle {
     ocpp: Option<Amperes>,
     limit_seen: bool,
     grant: Grant,
+    broker: bool,
+    backend: Operation,
+    customer: Operation,
     // what came out
     relay: bool,
     driven: PilotOutput,
@@ -85,6 +88,9 @@ impl Oracle {
             ocpp: None,
             limit_seen: false,
             grant: Grant::Revoked,
+            broker: false,
+            backend: Operation::Operative,
+            customer: Operation::Operative,
             relay: false,
             driven: Actuation::SAFE.pilot,
             may_close: Since(Some(now.after(REST_MS))),
@@ -204,12 +210,16 @@ impl Oracle {
                 Authentication::Mqtt | Authentication::Ocpp => self.grant = grant,
                 Authentication::Free | Authentication::KeySwitch(_) => {}
             },
-            Request::BrokerLost if !self.ev_seen => self.grant = Grant::Revoked,
-            Request::BrokerLost
-            | Request::BrokerConnected
-            | Request::CustomerOperation(_)
-            | Request::BackendOperation(_)
-            | Request::Unlock => {}
+            Request::BrokerLost => {
+                self.broker = false;
+                if !self.ev_seen {
+                    self.grant = Grant::Revoked;
+                }
+            }
+            Request::BrokerConnected => self.broker = true,
+            Request::CustomerOperation(wish) => self.customer = wish,
+            Request::BackendOperation(wish) => self.backend = wish,
+            Request::Unlock => {}
         }
     }
 
@@ -264,6 +274,31 @@ impl Oracle {
             offered.is_none() || enough,
             "S5: nothing is offered below 6 A",
         )?;
+        if step
+            .events
+            .iter()
+            .any(|event| event == Event::SessionStarted)
+        {
+            let revocable = match self.config.authentication {
+                Authentication::Free | Authentication::KeySwitch(_) => true,
+                Authentication::Mqtt | Authentication::Ocpp => self.broker,
+            };
+            rule(
+                granted && revocable,
+                "AUTH: a session starts with a grant that can be revoked",
+            )?;
+            let operative =
+                (self.backend, self.customer) == (Operation::Operative, Operation::Operative);
+            rule(
+                operative,
+                "AV-010: no session starts when inoperative is wanted",
+            )?;
+            rule(self.ev_seen, "a session starts with an EV")?;
+            rule(
+                !socket || !self.bad_cable.too_long(now),
+                "PP-008: or with a bad cable",
+            )?;
+        }
         if a.lock_drive == LockDrive::Unlock {
             rule(!a.relay_1, "S4: no unlocking while commanded closed")?;
             let open = !self.has_feedback() || self.feedback == Some(false);
