@@ -230,3 +230,101 @@ fn a_central_system_that_never_answers_does_not_stop_the_charging() {
     assert_eq!(answer["status"], "Accepted");
     bench.expect(SESSION, "charging", LATER);
 }
+
+// covers: BOOT-010
+#[test]
+fn a_transaction_goes_on_when_the_supervisor_restarts() {
+    let central = central_system();
+    let mut bench = Bench::start(&settings(&central));
+    central.wait_connected(LATER).unwrap();
+    bench.plug_in();
+    bench.expect("port0/ci/charge/cp/status", "B", SOON);
+    swipe_until(&bench, |state| state == "charging");
+    bench.kill_daemon("evsed");
+    let stopped = bench.run_unit_command("evsed.service", "ExecStopPost");
+    assert!(stopped.success());
+    bench.observer.forget();
+    bench.start_daemon("evsed");
+    bench.expect(SESSION, "charging", LATER);
+    bench.unplug();
+    central
+        .wait_for("StopTransaction", |_| true, LATER)
+        .unwrap();
+    assert_each_once(&central, 1);
+}
+
+#[test]
+fn a_transaction_goes_on_when_the_broker_restarts() {
+    let central = central_system();
+    let mut bench = Bench::start(&settings(&central));
+    central.wait_connected(LATER).unwrap();
+    bench.plug_in();
+    bench.expect("port0/ci/charge/cp/status", "B", SOON);
+    swipe_until(&bench, |state| state == "charging");
+    bench.broker.stop();
+    bench.observer.forget();
+    bench.broker.run();
+    let back = Instant::now();
+    for (topic, value) in [
+        (SESSION, "charging"),
+        ("ocpp/online", "1"),
+        ("port0/metering/meter/available", "1"),
+        ("ci/global/daemon/evsed/available", "1"),
+        ("ci/global/daemon/ocppd/available", "1"),
+        ("ci/global/daemon/meteringd/available", "1"),
+    ] {
+        bench.expect(
+            topic,
+            value,
+            Duration::from_secs(5).saturating_sub(back.elapsed()),
+        );
+    }
+    assert!(
+        bench.station().plant().relay_commands()[0],
+        "the session stopped"
+    );
+    assert!(central.calls("StopTransaction").is_empty());
+    bench.swipe(TAG);
+    central
+        .wait_for("StopTransaction", |_| true, LATER)
+        .unwrap();
+    assert_each_once(&central, 1);
+}
+
+// covers: OO-014
+#[test]
+fn a_transaction_goes_on_when_the_ocpp_daemon_restarts() {
+    let central = central_system();
+    let mut bench = Bench::start(&settings(&central));
+    central.wait_connected(LATER).unwrap();
+    bench.plug_in();
+    bench.expect("port0/ci/charge/cp/status", "B", SOON);
+    swipe_until(&bench, |state| state == "charging");
+    central
+        .wait_for("StartTransaction", |_| true, LATER)
+        .unwrap();
+    bench.kill_daemon("ocppd");
+    assert!(
+        bench.station().plant().relay_commands()[0],
+        "the session stopped"
+    );
+    central.mark();
+    bench.start_daemon("ocppd");
+    central
+        .wait_for("BootNotification", |_| true, LATER)
+        .unwrap();
+    bench.unplug();
+    central
+        .wait_for("StopTransaction", |_| true, LATER)
+        .unwrap();
+    assert_each_once(&central, 1);
+    // No energy without a transaction: the meter stands where the transaction ended.
+    let transactions = central.transactions();
+    let stop = transactions[0].stops[0]["meterStop"].as_f64().unwrap();
+    let register = bench.station().plant().readings().energy_wh;
+    assert!(
+        register - stop < 2.0,
+        "{} Wh outside the transaction",
+        register - stop
+    );
+}

@@ -77,8 +77,9 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
             () = context.shutdown.requested() => break,
             report = control.report() => match report {
                 Report::Status(status, limits) => {
-                    publications.publish(&status, limits);
-                    if !std::mem::replace(&mut ready, true) {
+                    if publications.publish(&status, limits)
+                        && !std::mem::replace(&mut ready, true)
+                    {
                         context.supervisor.ready();
                     }
                 }

@@ -39,7 +39,11 @@ impl Publications {
     }
 
     /// Publish a status; `limits` counts the limits that have arrived so far.
-    pub(crate) fn publish(&mut self, status: &Status, limits: u64) {
+    /// False while the machine is still starting and there is nothing to tell.
+    pub(crate) fn publish(&mut self, status: &Status, limits: u64) -> bool {
+        if self.last.is_none() && is_starting(status) {
+            return false;
+        }
         let last = self.last.replace((*status, limits));
         let before = last.as_ref().map(|(status, _)| status);
         // Causes first, the session's state last: who sees the state finds the rest up to date.
@@ -78,14 +82,9 @@ impl Publications {
                 offered,
             );
         }
-        if let Some(state) = status.cp_state {
-            self.change(
-                before.filter(|s| s.cp_state.is_some()),
-                status,
-                &topics::CHARGE_CP_STATUS,
-                |s| cp_state(s.cp_state.unwrap_or(state)),
-            );
-        }
+        self.change(before, status, &topics::CHARGE_CP_STATUS, |s| {
+            cp_state(s.cp_state)
+        });
         self.change(before, status, &topics::CHARGE_PWM_STATUS, |s| {
             duty(s.pilot)
         });
@@ -113,6 +112,7 @@ impl Publications {
             session(s.session)
         });
         log_change(before, status);
+        true
     }
 
     /// What holds once the process is gone (guide 15.13 table 70).
@@ -183,15 +183,21 @@ fn duty(pilot: PilotOutput) -> DutyPercent {
     DutyPercent::from_hundredths(hundredths).unwrap_or(DutyPercent::ZERO)
 }
 
-fn cp_state(state: CpState) -> topics::CpState {
+/// A pilot that can't be trusted is published as E, never as the state before.
+fn cp_state(state: Option<CpState>) -> topics::CpState {
     match state {
-        CpState::A => topics::CpState::A,
-        CpState::B => topics::CpState::B,
-        CpState::C => topics::CpState::C,
-        CpState::D => topics::CpState::D,
-        CpState::E => topics::CpState::E,
-        CpState::F => topics::CpState::F,
+        Some(CpState::A) => topics::CpState::A,
+        Some(CpState::B) => topics::CpState::B,
+        Some(CpState::C) => topics::CpState::C,
+        Some(CpState::D) => topics::CpState::D,
+        Some(CpState::E) | None => topics::CpState::E,
+        Some(CpState::F) => topics::CpState::F,
     }
+}
+
+/// The first rounds: the machine knows neither pilot nor contactor.
+fn is_starting(status: &Status) -> bool {
+    status.session == SessionState::Inoperative && status.availability != Availability::Inoperative
 }
 
 fn plug(lock: Option<LockPosition>) -> PlugStatus {

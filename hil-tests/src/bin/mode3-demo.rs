@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use hil_tests::{Bench, LATER, Observer, SOON, Settings, commentary, trace_directory};
+use hil_tests::{Bench, LATER, Observer, SOON, Settings, binary, commentary, trace_directory};
 use serde_json::json;
 use simulator::central_system::{CentralSystem, Frame, Options};
 use simulator::plant::Plant;
@@ -47,6 +47,8 @@ fn main() -> ExitCode {
         .with("ocpp/MeterValueSampleInterval", 10)
         .with("ports[0]/meter/publish_settings/timer", 2);
     let mut bench = Bench::prepare(&settings);
+    // Building, if it is needed, is no part of the story.
+    let _ = binary("evsed");
     let start = Instant::now();
     let observer = bench.observer.clone();
     std::thread::spawn(move || tell(&observer, &frames, start));
@@ -63,21 +65,22 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints topics and frames as they come, until the program ends.
+/// Prints topics and frames in the order of their times, until the program ends.
 fn tell(observer: &Observer, frames: &mpsc::Receiver<Frame>, start: Instant) {
     let mut told = 0;
     loop {
+        let mut lines = Vec::new();
+        while let Ok(frame) = frames.recv_timeout(Duration::from_millis(50)) {
+            lines.extend(commentary::of_frame(&frame).map(|line| (frame.at, line)));
+        }
         let seen = observer.since(told);
         told += seen.len();
         for seen in &seen {
-            if let Some((who, text)) = commentary::of_topic(seen) {
-                line(seen.at.saturating_duration_since(start), who, &text);
-            }
+            lines.extend(commentary::of_topic(seen).map(|line| (seen.at, line)));
         }
-        while let Ok(frame) = frames.recv_timeout(Duration::from_millis(20)) {
-            if let Some((who, text)) = commentary::of_frame(&frame) {
-                line(frame.at.saturating_duration_since(start), who, &text);
-            }
+        lines.sort_by_key(|(at, _)| *at);
+        for (at, (who, text)) in lines {
+            line(at.saturating_duration_since(start), who, &text);
         }
     }
 }
