@@ -239,7 +239,8 @@ fn a_transaction_goes_on_when_the_supervisor_restarts() {
     central.wait_connected(LATER).unwrap();
     bench.plug_in();
     bench.expect("port0/ci/charge/cp/status", "B", SOON);
-    swipe_until(&bench, |state| state == "charging");
+    swipe_until(&bench, is_running);
+    bench.expect(SESSION, "charging", LATER);
     bench.kill_daemon("evsed");
     let stopped = bench.run_unit_command("evsed.service", "ExecStopPost");
     assert!(stopped.success());
@@ -260,7 +261,8 @@ fn a_transaction_goes_on_when_the_broker_restarts() {
     central.wait_connected(LATER).unwrap();
     bench.plug_in();
     bench.expect("port0/ci/charge/cp/status", "B", SOON);
-    swipe_until(&bench, |state| state == "charging");
+    swipe_until(&bench, is_running);
+    bench.expect(SESSION, "charging", LATER);
     bench.broker.stop();
     bench.observer.forget();
     bench.broker.run();
@@ -299,7 +301,8 @@ fn a_transaction_goes_on_when_the_ocpp_daemon_restarts() {
     central.wait_connected(LATER).unwrap();
     bench.plug_in();
     bench.expect("port0/ci/charge/cp/status", "B", SOON);
-    swipe_until(&bench, |state| state == "charging");
+    swipe_until(&bench, is_running);
+    bench.expect(SESSION, "charging", LATER);
     central
         .wait_for("StartTransaction", |_| true, LATER)
         .unwrap();
