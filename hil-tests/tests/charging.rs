@@ -184,7 +184,6 @@ fn a_stubborn_car_is_cut_off_after_the_grace_time() {
     let opened = station
         .first_edge(withdrawn, Signal::Relay1Command, 0)
         .unwrap();
-    // covers: CON-022
     assert!(
         (6_000_000..6_500_000).contains(&(opened - withdrawn)),
         "{} us",
