@@ -46,6 +46,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let mut daemon = Daemon {
         point,
         bus: context.bus,
+        bus_connected: false,
         database,
         commands: None,
         ping,
@@ -107,6 +108,7 @@ fn ping_of(point: &ChargePoint) -> Ping {
 struct Daemon {
     point: ChargePoint,
     bus: Bus,
+    bus_connected: bool,
     database: Option<Database>,
     /// Of the connection that is open.
     commands: Option<mpsc::UnboundedSender<Command>>,
@@ -132,8 +134,11 @@ impl Daemon {
     async fn bus_event(&mut self, event: BusEvent) {
         match event {
             // Not retained, so it is sent again: the broker may have restarted.
-            BusEvent::Connected => self.publish_permit(),
-            BusEvent::Disconnected => {}
+            BusEvent::Connected => {
+                self.bus_connected = true;
+                self.publish_permit();
+            }
+            BusEvent::Disconnected => self.bus_connected = false,
             BusEvent::Message(message) => self.message(&message).await,
         }
     }

@@ -1,0 +1,157 @@
+//! `kill -9` at any instant: one start and one stop for each transaction.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use simulator::central_system::CentralSystem;
+use support::{Bench, SOON, central, until_within};
+
+/// What the central system heard, a repetition under the same message id once.
+struct Heard {
+    starts: BTreeMap<String, (Option<i64>, Value)>,
+    stops: BTreeMap<String, Value>,
+    samples: Vec<(i64, i64)>,
+}
+
+fn heard(central: &CentralSystem) -> Heard {
+    let mut heard = Heard {
+        starts: BTreeMap::new(),
+        stops: BTreeMap::new(),
+        samples: Vec::new(),
+    };
+    for frame in central.frames() {
+        let id = frame.message[1].as_str().unwrap_or_default().to_owned();
+        if !frame.from_station {
+            let given = frame.message[2]["transactionId"].as_i64();
+            if let (Some(start), Some(given)) = (heard.starts.get_mut(&id), given) {
+                start.0.get_or_insert(given);
+            }
+            continue;
+        }
+        let payload = frame.message[3].clone();
+        match frame.message[2].as_str() {
+            Some("StartTransaction") => {
+                let known = heard.starts.entry(id).or_insert((None, payload.clone()));
+                assert_eq!(known.1, payload, "a repetition has the same payload");
+            }
+            Some("StopTransaction") => {
+                let known = heard.stops.entry(id).or_insert(payload.clone());
+                assert_eq!(*known, payload, "a repetition has the same payload");
+            }
+            Some("MeterValues") => {
+                let value = payload["meterValue"][0]["sampledValue"][0]["value"]
+                    .as_str()
+                    .unwrap()
+                    .parse()
+                    .unwrap();
+                heard
+                    .samples
+                    .push((payload["transactionId"].as_i64().unwrap(), value));
+            }
+            _ => {}
+        }
+    }
+    heard
+}
+
+/// Reproducible pseudo-random numbers (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Lets the meter run for `milliseconds`.
+fn pass(bench: &Bench, energy: &mut f64, milliseconds: u64) {
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    while Instant::now() < end {
+        *energy += 1.0;
+        bench.mqtt.meter(*energy);
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+// covers: OC-041, OO-003, BOOT-010
+#[test]
+fn killed_again_and_again() {
+    const KILLS: u64 = 25;
+    let mut dice = Dice(0x1357_9bdf_2468_ace1);
+    let central = central();
+    let uri = format!("{}/CP1", central.uri());
+    let mut bench = Bench::start(
+        &uri,
+        json!({"MeterValueSampleInterval": 10, "TransactionMessageRetryInterval": 1}),
+    );
+    central
+        .wait_for(
+            "StatusNotification",
+            |status| status["connectorId"] == 1,
+            SOON,
+        )
+        .unwrap();
+    let mut energy = 1_000.0;
+    for round in 0..KILLS {
+        let online = dice.below(3) > 0;
+        if online {
+            central.restart_on_same_port().unwrap()
+        } else {
+            central.stop().unwrap()
+        }
+        bench.mqtt.station("connected", "B");
+        bench.mqtt.tag("04A1B2C3D4");
+        pass(&bench, &mut energy, dice.below(60));
+        bench.mqtt.station("charging", "C");
+        pass(&bench, &mut energy, dice.below(150));
+        if dice.below(2) == 0 {
+            bench.mqtt.station("idle", "A");
+            pass(&bench, &mut energy, dice.below(60));
+        }
+        bench.kill();
+        bench.run();
+        if round % 3 == 0 {
+            // Lets it connect, recover and deliver some of the queue.
+            pass(&bench, &mut energy, 200 + dice.below(400));
+        }
+    }
+    central.restart_on_same_port().unwrap();
+    bench.mqtt.station("idle", "A");
+    until_within(Duration::from_secs(60), "all is delivered", || {
+        energy += 1.0;
+        bench.mqtt.meter(energy);
+        let heard = heard(&central);
+        !heard.starts.is_empty() && heard.starts.len() == heard.stops.len()
+    });
+    let heard = heard(&central);
+    println!(
+        "{KILLS} kills, {} transactions, {} samples",
+        heard.starts.len(),
+        heard.samples.len()
+    );
+    for (given, start) in heard.starts.values() {
+        let given = given.expect("each start was answered");
+        let stops: Vec<&Value> = heard
+            .stops
+            .values()
+            .filter(|stop| stop["transactionId"] == given)
+            .collect();
+        assert_eq!(stops.len(), 1, "transaction {given}");
+        let mut values = vec![start["meterStart"].as_i64().unwrap()];
+        values.extend(
+            heard
+                .samples
+                .iter()
+                .filter(|(of, _)| *of == given)
+                .map(|(_, value)| *value),
+        );
+        values.push(stops[0]["meterStop"].as_i64().unwrap());
+        assert!(values.is_sorted(), "transaction {given}: {values:?}");
+    }
+}
