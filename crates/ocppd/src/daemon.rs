@@ -250,7 +250,7 @@ impl Daemon {
 
     /// One permission is for one session, so it is not retained (guide 15.21).
     fn publish_permit(&self) {
-        if let Some(permit) = self.permit {
+        if let Some(permit) = self.permit.filter(|_| self.bus_connected) {
             self.bus
                 .publish_once(&topics::AUTHORIZATION_STATUS, &permit);
         }

@@ -1,4 +1,9 @@
 //! The connection: back-off, pings, TLS, credentials.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it fails"
+)]
 
 mod support;
 

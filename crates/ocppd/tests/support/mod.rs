@@ -3,6 +3,7 @@
     dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     reason = "each test program uses its part, and a test ends where it fails"
 )]
 

@@ -37,7 +37,13 @@ impl Mqtt {
                 }
             }
         });
-        Self { client, seen }
+        let mqtt = Self { client, seen };
+        // From here on nothing is missed.
+        until("the subscription holds", || {
+            mqtt.publish("test/fence", "x", false);
+            !mqtt.history("test/fence").is_empty()
+        });
+        mqtt
     }
 
     pub fn publish(&self, topic: &str, payload: &str, retain: bool) {
@@ -91,12 +97,6 @@ impl Mqtt {
                 .last()
                 .is_some_and(|last| last == payload)
         });
-    }
-
-    /// All that was published before has arrived everywhere when this returns.
-    pub fn fence(&self) {
-        self.publish("test/fence", "x", false);
-        until("the fence", || !self.history("test/fence").is_empty());
     }
 }
 
