@@ -55,6 +55,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         limit: None,
         stored_fault: fault,
         started: Instant::now(),
+        clock_noted: false,
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
     };
@@ -120,6 +121,7 @@ struct Daemon {
     limit: Option<Option<DeciAmperes>>,
     stored_fault: Option<Fault>,
     started: Instant,
+    clock_noted: bool,
     reboot_command: String,
     set_clock_command: Option<String>,
 }
@@ -276,16 +278,19 @@ impl Daemon {
         }
     }
 
-    fn set_clock(&self, time: Timestamp) {
+    fn set_clock(&mut self, time: Timestamp) {
         match &self.set_clock_command {
             Some(command) => {
                 tracing::info!(%time, "setting the system clock");
                 run(command, Some(time.to_string()));
                 self.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
             }
-            None => {
-                tracing::warn!(%time, "the system clock differs from the central system's; it is not set")
+            // Said once: it comes with every heartbeat.
+            None if !self.clock_noted => {
+                self.clock_noted = true;
+                tracing::warn!(%time, "the system clock differs from the central system's; it is not set");
             }
+            None => {}
         }
     }
 

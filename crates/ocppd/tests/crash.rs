@@ -89,20 +89,12 @@ fn pass(bench: &Bench, energy: &mut f64, milliseconds: u64) {
 fn waiting(path: &Path) -> i64 {
     let database = rusqlite::Connection::open(path).unwrap();
     database.busy_timeout(SOON).unwrap();
-    let ask = |sql: &str| {
-        database
-            .query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
-            .unwrap()
-    };
-    assert_eq!(ask("PRAGMA integrity_check"), "ok".to_owned().into());
-    let count = ask("SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM messages)");
-    match count {
-        rusqlite::types::Value::Integer(count) => count,
-        other @ (rusqlite::types::Value::Null
-        | rusqlite::types::Value::Real(_)
-        | rusqlite::types::Value::Text(_)
-        | rusqlite::types::Value::Blob(_)) => panic!("{other:?}"),
-    }
+    let sound: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+    let count = "SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM messages)";
+    database.query_row(count, [], |row| row.get(0)).unwrap()
 }
 
 // covers: OC-041, OO-003, BOOT-010
