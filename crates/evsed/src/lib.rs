@@ -6,6 +6,7 @@
 
 mod configuration;
 mod control;
+mod lines;
 mod publications;
 mod requests;
 mod safe_state;
@@ -15,7 +16,7 @@ use evse_core::{Actuation, Grant, Request};
 use tokio::time::{Instant, MissedTickBehavior};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, EVSE_BASIC_MAXCURRENTLIMIT,
-    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
+    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PLUG_LOCK_UNLOCK_REQUEST, RCD_TEST_PERFORM,
 };
 
 use control::{Control, Report};
@@ -64,6 +65,8 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     context.bus.subscribe(&OCPP_AVAILABILITY_TARGET);
     context.bus.subscribe(&AUTHORIZATION_STATUS);
     context.bus.subscribe(&EVSE_BASIC_MAXCURRENTLIMIT);
+    context.bus.subscribe(&PLUG_LOCK_UNLOCK_REQUEST);
+    context.bus.subscribe(&RCD_TEST_PERFORM);
     context.bus.subscribe_family(&GLOBAL_DYN_CURRENT_LIMIT);
     let mut control = Control::start(board, config)
         .map_err(|error| Error::failed("start the control thread", error))?;
@@ -76,8 +79,11 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         tokio::select! {
             () = context.shutdown.requested() => break,
             report = control.report() => match report {
-                Report::Status(status, limits) => {
-                    if publications.publish(&status, limits)
+                Report::Status(status, happened) => {
+                    if let Some(result) = publications.unlock_answered(happened) {
+                        publications.answer_unlock(requests.unlocked(), result);
+                    }
+                    if publications.publish(&status, happened)
                         && !std::mem::replace(&mut ready, true)
                     {
                         context.supervisor.ready();

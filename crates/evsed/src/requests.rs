@@ -6,7 +6,8 @@ use daemon_kit::Message;
 use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
-    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
+    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
+    PLUG_LOCK_UNLOCK_REQUEST, PayloadError, RCD_TEST_PERFORM,
 };
 
 /// Turns messages into requests; a payload that does not fit changes nothing.
@@ -14,6 +15,8 @@ use topic_map::{
 pub(crate) struct Requests {
     names: DynamicNames,
     complained: BTreeSet<String>,
+    /// Requests to unlock that wait for their answer.
+    unlocking: Vec<String>,
 }
 
 impl Requests {
@@ -49,10 +52,34 @@ impl Requests {
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
         }
+        if let Some(signal) = message.on(&RCD_TEST_PERFORM) {
+            // A signal that the broker has kept is an old one.
+            return signal.map(|_| (!message.retained).then_some(Request::TestRcd));
+        }
+        if let Some(id) = message.on(&PLUG_LOCK_UNLOCK_REQUEST) {
+            return id.map(|id| self.unlock(id, message.retained));
+        }
         if let Some((name, limit)) = message.in_family(&GLOBAL_DYN_CURRENT_LIMIT) {
             return limit.map(|limit| self.names.request(name, limit));
         }
         Ok(None)
+    }
+
+    /// All requests that wait get the same answer: the plug is one.
+    fn unlock(&mut self, id: String, retained: bool) -> Option<Request> {
+        if retained {
+            return None;
+        }
+        // Bounded, because requests come from outside.
+        if self.unlocking.len() < 16 {
+            self.unlocking.push(id);
+        }
+        Some(Request::Unlock)
+    }
+
+    /// The requests to unlock that the machine has answered now.
+    pub(crate) fn unlocked(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unlocking)
     }
 }
 
@@ -193,6 +220,29 @@ mod tests {
             requests.translate(&message("port0/contactor/state/target", "1", true)),
             None
         );
+    }
+
+    // covers: RCD-022, RCD-023
+    #[test]
+    fn a_signal_is_obeyed_but_not_a_kept_one() {
+        let mut requests = Requests::default();
+        let mut perform =
+            |retained| requests.translate(&message("port0/rcd/test/perform", "", retained));
+        assert_eq!(perform(false), Some(Request::TestRcd));
+        assert_eq!(perform(true), None);
+    }
+
+    #[test]
+    fn requests_to_unlock_wait_for_one_answer() {
+        let mut requests = Requests::default();
+        let mut unlock = |id, retained| {
+            requests.translate(&message("port0/plug_lock/unlock/request", id, retained))
+        };
+        assert_eq!(unlock("7", false), Some(Request::Unlock));
+        assert_eq!(unlock("8", false), Some(Request::Unlock));
+        assert_eq!(unlock("9", true), None, "kept by the broker");
+        assert_eq!(requests.unlocked(), ["7", "8"]);
+        assert!(requests.unlocked().is_empty());
     }
 
     // covers: AUTH-007, AUTH-008
