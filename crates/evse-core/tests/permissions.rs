@@ -223,6 +223,27 @@ fn no_session_starts_without_the_broker_that_could_end_it() {
     bench.charge();
 }
 
+/// A restarted broker may have forgotten the retained grant, or kept its revocation.
+#[test]
+fn a_permanent_grant_that_the_broker_does_not_repeat_ends_with_the_session() {
+    for repeated in [false, true] {
+        let mut bench = Bench::rested(socket(Authentication::Mqtt));
+        grant(&mut bench, Grant::Permanent);
+        bench.charge();
+        bench.request(Request::BrokerLost);
+        bench.request(Request::BrokerConnected);
+        if repeated {
+            grant(&mut bench, Grant::Permanent);
+        }
+        assert_eq!(bench.session(), SessionState::Charging);
+        bench.plug(Ev::A);
+        bench.run(1_000);
+        bench.plug(Ev::C);
+        bench.run(20_000);
+        assert_eq!(bench.actuation.relay_1, repeated);
+    }
+}
+
 // Availability.
 
 // covers: AV-001, AV-002, AV-006
