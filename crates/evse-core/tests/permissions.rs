@@ -161,6 +161,20 @@ fn the_key_switch_grants_while_it_is_on() {
     );
 }
 
+#[test]
+fn a_key_switch_that_can_not_be_read_is_off() {
+    let mut bench = Bench::rested(Config {
+        contactor_feedback: Feedback::None,
+        ..socket(Authentication::KeySwitch(DigitalInput::KEY_SWITCH))
+    });
+    bench.world.digital = 0b000_100;
+    bench.plug(Ev::C);
+    bench.run_until(2_000, |bench| bench.actuation.relay_1);
+    bench.world.contactor_defect = ContactorDefect::Unreadable;
+    bench.run(60);
+    assert_eq!((bench.duty(), bench.status().authorized), (10_000, false));
+}
+
 // The broker.
 
 // covers: CON-024
