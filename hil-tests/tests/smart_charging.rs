@@ -100,7 +100,7 @@ fn the_limits_of_seed_002_are_carried_out() {
     assert_eq!(central.complaints(), Vec::<String>::new());
 }
 
-// covers: OS-011, OC-001, OC-015, OC-034, OC-063, AUTH-002, AUTH-006, CP-019
+// covers: OS-011, OC-001, OC-015, OC-034, OC-063, AUTH-002, CP-019
 #[test]
 fn a_central_system_of_others_drives_a_whole_session() {
     let mut central = PythonCentralSystem::start(&trace_directory(), &[]);
