@@ -6,6 +6,7 @@
 
 mod configuration;
 mod control;
+mod inbox;
 mod lines;
 mod publications;
 mod requests;
@@ -60,7 +61,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     let config = configuration::machine(&customer, &context.arguments.config_dir, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
-    let mut requests = Requests::default();
+    let mut requests = Requests::new(config.authentication);
     context.bus.subscribe(&AVAILABILITY_TARGET);
     context.bus.subscribe(&OCPP_AVAILABILITY_TARGET);
     context.bus.subscribe(&AUTHORIZATION_STATUS);

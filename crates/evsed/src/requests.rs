@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
     EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
     PLUG_LOCK_UNLOCK_REQUEST, PayloadError, RCD_TEST_PERFORM,
 };
 
+/// Names from outside that are remembered as complained of.
+const NAMES: usize = 32;
+
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    authentication: Authentication,
     names: DynamicNames,
     complained: BTreeSet<String>,
     /// Requests to unlock that wait for their answer.
@@ -20,6 +24,14 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// For a station that authorises like this.
+    pub(crate) fn new(authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            ..Self::default()
+        }
+    }
+
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
@@ -30,7 +42,7 @@ impl Requests {
             }
             Err(error) => {
                 // Once for each topic until it is right again: a chatty peer can't fill the log.
-                if self.complained.insert(message.topic.clone()) {
+                if self.complained.len() < NAMES && self.complained.insert(message.topic.clone()) {
                     tracing::warn!(topic = message.topic, "{error}: ignored");
                 }
                 None
@@ -46,8 +58,11 @@ impl Requests {
             return target.map(|target| Some(Request::BackendOperation(operation(target))));
         }
         if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
-            return allowed
-                .map(|allowed| Some(Request::Authorization(grant(allowed, message.retained))));
+            // The OCPP client's word is for one session and never kept by the broker:
+            // what is, was left there by somebody else (AUTH-006).
+            let foreign = message.retained && self.authentication == Authentication::Ocpp;
+            let grant = |allowed| Request::Authorization(grant(allowed, message.retained));
+            return allowed.map(|allowed| (!foreign).then(|| grant(allowed)));
         }
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
@@ -123,8 +138,7 @@ impl DynamicNames {
             return DynamicSlot::new(index).map(Request::RemoveDynamicLimit);
         };
         let Some(index) = known.or_else(|| self.slots.iter().position(Option::is_none)) else {
-            // Bounded, because names come from outside.
-            if self.refused.len() < 32 && self.refused.insert(name.to_owned()) {
+            if self.refused.len() < NAMES && self.refused.insert(name.to_owned()) {
                 tracing::warn!(name, "all five dynamic current limits have a name: ignored");
             }
             return None;
@@ -171,6 +185,16 @@ mod tests {
         assert_eq!(limit(&mut requests, "b", "20.25"), set(1, Some(202)));
         assert_eq!(limit(&mut requests, "b", "-1"), set(1, None));
         assert_eq!(limit(&mut requests, "f", "6"), None, "-1 keeps the name");
+    }
+
+    #[test]
+    fn ever_new_names_with_garbage_fill_no_memory() {
+        let mut requests = Requests::default();
+        for number in 0..1_000 {
+            assert_eq!(limit(&mut requests, &format!("name {number}"), "x"), None);
+        }
+        assert!(requests.complained.len() <= NAMES);
+        assert_eq!(limit(&mut requests, "a", "10"), set(0, Some(100)));
     }
 
     #[test]
@@ -243,6 +267,26 @@ mod tests {
         assert_eq!(unlock("9", true), None, "kept by the broker");
         assert_eq!(requests.unlocked(), ["7", "8"]);
         assert!(requests.unlocked().is_empty());
+    }
+
+    #[test]
+    fn with_ocpp_a_kept_authorisation_is_not_the_central_system_s() {
+        let mut requests = Requests::new(Authentication::Ocpp);
+        let mut grant = |payload, retained| {
+            requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            ))
+        };
+        assert_eq!(grant("1", true), None, "left by an MQTT application");
+        let one_session = Some(Request::Authorization(Grant::OneSession));
+        assert_eq!(grant("1", false), one_session);
+        assert_eq!(grant("0", true), None, "older than the grant");
+        assert_eq!(
+            grant("0", false),
+            Some(Request::Authorization(Grant::Revoked))
+        );
     }
 
     // covers: AUTH-007, AUTH-008

@@ -43,6 +43,8 @@ pub enum LockDefect {
     Senseless,
     /// The capacitor stays empty; the motor works all the same.
     CapacitorEmpty,
+    /// The motor's driver reports a fault.
+    Driver,
 }
 
 /// What the residual current device does.
@@ -171,7 +173,7 @@ impl World {
         Ok(Inputs {
             relay_1_sense: self.contacts_closed(),
             relay_2_sense: false,
-            lock_driver_fault: false,
+            lock_driver_fault: self.lock_defect == LockDefect::Driver,
             digital: DigitalInputs(self.digital & !0b10 | rcd_feedback),
         })
     }
