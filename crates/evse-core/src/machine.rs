@@ -6,18 +6,21 @@
 use crate::alarm_input::AlarmInput;
 use crate::authorization::Authorization;
 use crate::availability::Wishes;
-use crate::contactor::Contactor;
+use crate::contactor::{Contactor, Relay};
 use crate::limits::Limits;
 use crate::lock::PlugLock;
+use crate::phases::{Phases, Surroundings};
 use crate::pilot::Pilot;
 use crate::proximity::Proximity;
 use crate::rcd::Rcd;
 use crate::session::{Ev, Facts, Failure, Plug, Session};
 use crate::step::Deadline;
+use crate::ventilation::Fan;
+use crate::wake_up::{Offer, WakeUpCall};
 use crate::{
-    Actuation, Amperes, Availability, Config, Connection, CpState, DigitalOutputs, DutyCycle,
-    Event, Events, Input, Inputs, LockDrive, LockPosition, Millis, PilotOutput, ProximityError,
-    Sample, SensorFault, Step, StopReason, UnlockResult,
+    Actuation, Amperes, Availability, Config, Connection, ContactorFault, CpState, DigitalOutputs,
+    DutyCycle, Event, Events, Input, Inputs, LockDrive, LockPosition, Millis, PilotOutput,
+    ProximityError, Sample, SecondRelay, SensorFault, Step, StopReason, UnlockResult,
 };
 
 mod requests;
@@ -35,6 +38,23 @@ enum Outlet {
     },
 }
 
+/// What hangs on relay 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Second {
+    Fan(Fan),
+    Phases(Phases),
+}
+
+impl Second {
+    /// The level of relay 2.
+    const fn is_on(&self) -> bool {
+        match self {
+            Self::Fan(fan) => fan.is_on(),
+            Self::Phases(phases) => phases.is_commanded_closed(),
+        }
+    }
+}
+
 /// The charge-state supervisor of one EVSE.
 ///
 /// What forbids charging stands in [`Machine::inhibition`] and [`Machine::failure`],
@@ -45,6 +65,8 @@ pub struct Machine {
     pilot: Pilot,
     outlet: Outlet,
     contactor: Contactor,
+    second: Second,
+    wake_up: WakeUpCall,
     rcd: Option<Rcd>,
     emergency: Option<AlarmInput>,
     limits: Limits,
@@ -71,7 +93,12 @@ impl Machine {
                 },
                 Connection::FixedCable { limit } => Outlet::FixedCable { limit },
             },
-            contactor: Contactor::new(now, config.contactor_feedback),
+            contactor: Contactor::new(now, Relay::One, config.contactor_feedback),
+            second: match config.relay_2 {
+                SecondRelay::Ventilation(ventilation) => Second::Fan(Fan::new(ventilation)),
+                SecondRelay::PhaseSwitch(switch) => Second::Phases(Phases::new(now, switch)),
+            },
+            wake_up: WakeUpCall::new(config.wake_up),
             rcd: match config.rcd {
                 Some(monitor) => Some(Rcd::new(now, monitor)),
                 None => None,
@@ -116,9 +143,11 @@ impl Machine {
             Input::Tick => false,
         };
         self.watch_rcd(now);
+        self.move_second(now, measured_now);
         self.settle(now, measured_now, &mut events);
         self.move_lock(now);
         self.settle(now, measured_now, &mut events);
+        self.call_ev(now);
         self.answer_unlock(now, &mut events);
         let actuation = self.actuation();
         self.driven = actuation.pilot;
@@ -130,8 +159,16 @@ impl Machine {
     }
 
     fn observe(&mut self, now: Millis, sample: &Sample) {
-        self.pilot.observe(now, sample.pilot, self.driven);
         self.contactor.observe(now, sample.inputs);
+        match &mut self.second {
+            Second::Fan(fan) => {
+                fan.observe(sample.inputs);
+                let accepts = self.config.always_accept_state_d || fan.serves();
+                self.pilot.accept_state_d(accepts);
+            }
+            Second::Phases(phases) => phases.observe(now, sample.inputs, &self.contactor),
+        }
+        self.pilot.observe(now, sample.pilot, self.driven);
         self.authorization.observe(now, sample.inputs);
         match &mut self.outlet {
             Outlet::Socket { lock, proximity } => {
@@ -159,9 +196,75 @@ impl Machine {
             None if self.session.has_ev() => Ev::Present,
             Some(_) | None => self.ev(),
         };
-        let contactor_open = self.contactor.is_proven_open();
+        let contactor_open = self.outlet_is_dead();
         if let Some(rcd) = &mut self.rcd {
             rcd.advance(now, ev, contactor_open);
+        }
+    }
+
+    fn move_second(&mut self, now: Millis, measured_now: bool) {
+        let facts = self.facts(now, measured_now);
+        let failed = matches!(self.session, Session::Failed(_));
+        let ventilates = self.pilot.state() == Some(CpState::D)
+            && facts.inhibition.is_none()
+            && self.session.offers();
+        match &mut self.second {
+            Second::Fan(fan) => {
+                fan.want(now, ventilates);
+                if failed {
+                    fan.shut_down();
+                }
+            }
+            Second::Phases(phases) => {
+                let around = Surroundings {
+                    first: &self.contactor,
+                    power_wanted: self.session.wants_power(&facts),
+                    measured_now,
+                    session_runs: self.session.is_running(),
+                };
+                phases.advance(now, &around);
+            }
+        }
+    }
+
+    /// Wakes an EV that sleeps through an offer.
+    fn call_ev(&mut self, now: Millis) {
+        let offer = if self.session.closes_contactor() {
+            Offer::Taken
+        } else if self.phases_switching() {
+            Offer::Switching
+        } else if self.session == Session::Ready
+            && self.inhibition().is_none()
+            && self.offers_current()
+        {
+            Offer::Open
+        } else {
+            Offer::None
+        };
+        self.wake_up.advance(now, offer, self.pilot.state());
+    }
+
+    /// Both contactors are commanded open and proven so: the plug may be unlocked
+    /// (S4), the residual current device tested.
+    fn outlet_is_dead(&self) -> bool {
+        self.contactor.is_proven_open()
+            && match &self.second {
+                Second::Fan(_) => true,
+                Second::Phases(phases) => phases.is_proven_open(),
+            }
+    }
+
+    fn contactor_fault(&self) -> Option<ContactorFault> {
+        self.contactor.fault().or(match &self.second {
+            Second::Fan(_) => None,
+            Second::Phases(phases) => phases.fault(),
+        })
+    }
+
+    fn phases_switching(&self) -> bool {
+        match &self.second {
+            Second::Fan(_) => false,
+            Second::Phases(phases) => phases.is_switching(),
         }
     }
 
@@ -224,6 +327,9 @@ impl Machine {
         if next == Session::Vacant && before != Session::Starting {
             self.authorization.use_up();
         }
+        if (before, next) == (Session::Securing, Session::Ready) {
+            self.wake_up.authorize();
+        }
         // Guide 15.15.3: before each session.
         if let (Session::Vacant, Session::Connected, Some(rcd)) = (before, next, &mut self.rcd) {
             rcd.request_test(now);
@@ -232,7 +338,7 @@ impl Machine {
 
     fn move_lock(&mut self, now: Millis) {
         let target = self.lock_target();
-        let may_unlock = self.contactor.is_proven_open();
+        let may_unlock = self.outlet_is_dead();
         match &mut self.outlet {
             Outlet::Socket { lock, .. } => lock.advance(now, target, may_unlock),
             Outlet::FixedCable { .. } => {}
@@ -273,8 +379,13 @@ impl Machine {
             inhibition: self.inhibition(),
             failure: self.failure(),
             rcd_ready: self.rcd.is_none_or(|rcd| rcd.is_ready(now)),
-            contactor_open: self.contactor.is_proven_open(),
+            phases_switching: self.phases_switching(),
+            contactor_open: self.outlet_is_dead(),
             contactor_may_close: self.contactor.may_close(now),
+            second_contactor_ready: match &self.second {
+                Second::Fan(_) => true,
+                Second::Phases(phases) => phases.is_ready(now),
+            },
         }
     }
 
@@ -308,7 +419,7 @@ impl Machine {
 
     /// What is unrecoverable, the strongest first (guide 15.13).
     fn failure(&self) -> Option<Failure> {
-        if let Some(fault) = self.contactor.fault() {
+        if let Some(fault) = self.contactor_fault() {
             return Some(Failure::Contactor(fault));
         }
         if let Some(error) = self.rcd.and_then(|rcd| rcd.failure(self.ev())) {
@@ -367,7 +478,8 @@ impl Machine {
 
     /// The limits allow it, and nothing that is over soon speaks against it.
     fn offers_current(&self) -> bool {
-        self.current_available() && !self.rcd.is_some_and(|rcd| rcd.is_testing())
+        let is_testing = self.rcd.is_some_and(|rcd| rcd.is_testing());
+        self.current_available() && !is_testing && !self.phases_switching()
     }
 
     fn lock_target(&self) -> LockPosition {
@@ -377,13 +489,16 @@ impl Machine {
         }
     }
 
-    /// The levels that follow from the state. Relay 2 belongs to ventilation and
-    /// phase switching.
+    /// The levels that follow from the state.
     fn actuation(&self) -> Actuation {
         Actuation {
-            pilot: PilotOutput::Duty(self.duty_cycle()),
+            pilot: if self.wake_up.is_calling() {
+                PilotOutput::Released
+            } else {
+                PilotOutput::Duty(self.duty_cycle())
+            },
             relay_1: self.contactor.is_commanded_closed(),
-            relay_2: false,
+            relay_2: self.second.is_on(),
             lock_drive: match &self.outlet {
                 Outlet::Socket { lock, .. } => lock.drive(),
                 Outlet::FixedCable { .. } => LockDrive::Coast,
@@ -418,9 +533,14 @@ impl Machine {
         }
     }
 
-    /// Guide 15.19, table 80: refused with 100 %, the plug stays locked.
+    /// Guide 15.19, table 80: refused with 100 %, the plug stays locked. While a fan
+    /// starts the offer stays, or the EV would no longer want it.
     fn ventilation_is_refused(&self) -> bool {
-        self.pilot.state() == Some(CpState::D) && !self.config.always_accept_state_d
+        let available = match &self.second {
+            Second::Fan(fan) => fan.is_available(),
+            Second::Phases(_) => false,
+        };
+        self.pilot.state() == Some(CpState::D) && !self.config.always_accept_state_d && !available
     }
 
     fn deadline(&self, now: Millis) -> Option<Deadline> {
@@ -439,6 +559,13 @@ impl Machine {
             Outlet::Socket { lock, .. } => lock.deadline(),
             Outlet::FixedCable { .. } => None,
         };
+        let (second, third) = match &self.second {
+            Second::Fan(fan) => (fan.deadline(), None),
+            Second::Phases(phases) => {
+                let [switched, moved] = phases.deadlines();
+                (switched, moved)
+            }
+        };
         let unlock = self.unlock_by.map(|by| (by, "unlock request"));
         self.pilot
             .deadlines()
@@ -449,6 +576,9 @@ impl Machine {
                 withdrawal,
                 lock,
                 unlock,
+                second,
+                third,
+                self.wake_up.deadline(),
                 self.rcd.and_then(|rcd| rcd.deadline()),
             ])
             .flatten()

@@ -51,6 +51,8 @@ pub enum StopReason {
     VentilationUnavailable,
     /// The limits leave less than 6 A.
     NoCurrentAvailable,
+    /// The number of phases changes.
+    PhaseSwitch,
     /// The grant was revoked, or the key switch turned off.
     AuthorizationRevoked,
     /// Somebody asked to unlock the plug.
@@ -106,6 +108,8 @@ pub(crate) struct Facts {
     pub measured_now: bool,
     /// The limits leave 6 A or more.
     pub current_available: bool,
+    /// The number of phases changes, so that no current is available.
+    pub phases_switching: bool,
     pub granted: bool,
     /// Granted, operative, and the broker there where the grant came from it.
     pub may_start: bool,
@@ -119,6 +123,8 @@ pub(crate) struct Facts {
     pub rcd_ready: bool,
     pub contactor_open: bool,
     pub contactor_may_close: bool,
+    /// A second contactor is where it has to be for the first one to close.
+    pub second_contactor_ready: bool,
 }
 
 /// What leads to the unrecoverable safe state (guide 15.13, table 70).
@@ -143,6 +149,7 @@ impl Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Withdrawal {
     NoCurrentAvailable,
+    PhaseSwitch,
     AuthorizationRevoked,
     UnlockRequested,
 }
@@ -154,6 +161,8 @@ impl Withdrawal {
             Some(Self::UnlockRequested)
         } else if !facts.granted {
             Some(Self::AuthorizationRevoked)
+        } else if facts.phases_switching {
+            Some(Self::PhaseSwitch)
         } else if !facts.current_available {
             Some(Self::NoCurrentAvailable)
         } else {
@@ -164,6 +173,7 @@ impl Withdrawal {
     const fn reason(self) -> StopReason {
         match self {
             Self::NoCurrentAvailable => StopReason::NoCurrentAvailable,
+            Self::PhaseSwitch => StopReason::PhaseSwitch,
             Self::AuthorizationRevoked => StopReason::AuthorizationRevoked,
             Self::UnlockRequested => StopReason::UnlockRequested,
         }
@@ -270,18 +280,38 @@ impl Session {
             return Some(over);
         }
         // Sequence 4: the contactor closes within 3 s of C2, unless it has to rest.
-        let close = facts.measured_now
-            && facts.inhibition.is_none()
+        let close =
+            facts.measured_now && facts.second_contactor_ready && Self::closing_wanted(facts);
+        if close {
+            Some((Self::Charging, None))
+        } else {
+            None
+        }
+    }
+
+    /// All that has to hold for the first contactor to close, but for the round that
+    /// shows it and the second contactor.
+    fn closing_wanted(facts: &Facts) -> bool {
+        facts.inhibition.is_none()
             && facts.plug == Plug::Secured
             && facts.rcd_ready
             && facts.current_available
             && facts.energy_requested
             && facts.offer_answered
-            && facts.contactor_may_close;
-        if close {
-            Some((Self::Charging, None))
-        } else {
-            None
+            && facts.contactor_may_close
+    }
+
+    /// The first contactor is closed, or nothing but the second one is missing.
+    pub(crate) fn wants_power(self, facts: &Facts) -> bool {
+        match self {
+            Self::Ready => Self::over(facts).is_none() && Self::closing_wanted(facts),
+            Self::Charging | Self::Withdrawing { .. } => true,
+            Self::Starting
+            | Self::Vacant
+            | Self::Connected
+            | Self::Securing
+            | Self::Finished(_)
+            | Self::Failed(_) => false,
         }
     }
 
@@ -334,7 +364,7 @@ impl Session {
         let over = now >= open_by || !facts.energy_requested || facts.inhibition.is_some();
         if over {
             let next = match cause {
-                Withdrawal::NoCurrentAvailable => Self::Ready,
+                Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch => Self::Ready,
                 Withdrawal::AuthorizationRevoked if facts.rcd_holds_plug() => Self::Ready,
                 // A grant that has come meanwhile begins another session.
                 Withdrawal::AuthorizationRevoked => Self::Connected,
@@ -344,13 +374,18 @@ impl Session {
         }
         match (cause, Withdrawal::wanted(facts)) {
             // Sequence 9.1 taken back before the EV has stopped.
-            (Withdrawal::NoCurrentAvailable, None) => Some((Self::Charging, None)),
+            (Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch, None) => {
+                Some((Self::Charging, None))
+            }
             // The pause becomes an end; the EV's time doesn't start anew.
             (
-                Withdrawal::NoCurrentAvailable,
+                Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch,
                 Some(cause @ (Withdrawal::AuthorizationRevoked | Withdrawal::UnlockRequested)),
             ) => Some((Self::Withdrawing { open_by, cause }, Some(cause.reason()))),
-            (Withdrawal::NoCurrentAvailable, Some(Withdrawal::NoCurrentAvailable)) => None,
+            (
+                Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch,
+                Some(Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch),
+            ) => None,
             (Withdrawal::AuthorizationRevoked | Withdrawal::UnlockRequested, _) => None,
         }
     }
@@ -376,6 +411,19 @@ impl Session {
             Self::Starting
             | Self::Vacant
             | Self::Connected
+            | Self::Finished(_)
+            | Self::Failed(_) => false,
+        }
+    }
+
+    /// Current is or was offered: the EV's request counts.
+    pub(crate) const fn offers(self) -> bool {
+        match self {
+            Self::Ready | Self::Charging | Self::Withdrawing { .. } => true,
+            Self::Starting
+            | Self::Vacant
+            | Self::Connected
+            | Self::Securing
             | Self::Finished(_)
             | Self::Failed(_) => false,
         }

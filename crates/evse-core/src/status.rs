@@ -2,7 +2,7 @@
 
 use crate::{
     Amperes, Availability, ContactorFault, ContactorPosition, CpState, LockFailure, LockPosition,
-    PilotFault, PilotOutput, ProximityError, RcdError, StopReason,
+    PhaseCount, PilotFault, PilotOutput, ProximityError, RcdError, StopReason, VentilationStatus,
 };
 
 /// The session as others need it; an OCPP client derives its status from this.
@@ -58,6 +58,12 @@ pub struct Status {
     pub contactor: ContactorPosition,
     /// `Some` is `port0/contactor/error` = 1, until restart.
     pub contactor_fault: Option<ContactorFault>,
+    /// Relay 2 is commanded closed.
+    pub relay_2: bool,
+    /// What is published of the fan.
+    pub ventilation: VentilationStatus,
+    /// Where phases are switched: how many are switched through, `None` is none of them.
+    pub phases: Option<Option<PhaseCount>>,
     /// `port0/rcd/error`.
     pub rcd_error: Option<RcdError>,
     /// `port0/emergency_shutdown`: the emergency input is asserted, or was and the

@@ -1,7 +1,8 @@
 //! One step: what goes in and what comes out.
 
 use crate::{
-    Actuation, Amperes, DynamicSlot, Events, Grant, Inputs, Millis, Operation, Sample, SensorFault,
+    Actuation, Amperes, DynamicSlot, Events, Grant, Inputs, Millis, Operation, PhaseCount, Sample,
+    SensorFault,
 };
 
 /// When something happens by time alone, and what.
@@ -30,6 +31,16 @@ pub enum Request {
     Unlock,
     /// Test the residual current device as soon as the contactor is open.
     TestRcd,
+    /// How many phases are wanted (guide 15.20).
+    Phases(PhaseCount),
+    /// From opening to offering again while phases are switched, in ms.
+    PhaseSwitchDelay(u32),
+    /// A customer application says whether there is ventilation (guide 15.19).
+    VentilationAvailable(bool),
+    /// A customer application says whether the fan runs.
+    VentilationActual(bool),
+    /// The last published target of the fan.
+    VentilationTarget(bool),
 }
 
 /// What makes the machine step.

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use board::{Board, TarragonConfig};
 use customer_config::{
-    ContactorFeedback, Customer, Polarity, Port, RotaryEncoder, UserAuthentication,
+    ChargingType, ContactorFeedback, Customer, Polarity, Port, RotaryEncoder, SwitchFeedback,
+    UserAuthentication,
 };
 use daemon_kit::Error;
 use evse_core::{
-    Amperes, Authentication, Config, Connection, DigitalInput, Feedback, LockProfile, Millivolts,
-    RcdMonitor, RcdTest, RotaryPosition,
+    Amperes, Authentication, Config, Connection, DigitalInput, Feedback, GridRating, LockProfile,
+    Millivolts, PhaseCount, PhaseSwitch, RcdMonitor, RcdTest, RotaryPosition, SecondRelay,
+    Ventilation, VentilationControl, WakeUp,
 };
 
 use crate::lines::Lines;
@@ -51,10 +53,11 @@ pub(crate) fn machine(
         }
     };
     let mut lines = Lines::default();
+    let grid = grid(&rotary_encoder(directory)?, board)?;
     Ok(Config {
         connection,
         evse_limit: Amperes::new(port.evse_current_limit),
-        grid_limit: grid_limit(&rotary_encoder(directory)?, board)?,
+        grid_limit: grid.limit,
         failsafe: u32::try_from(port.failsafe_current_limit)
             .ok()
             .map(Amperes::new),
@@ -63,6 +66,11 @@ pub(crate) fn machine(
         always_accept_state_d: port.always_accept_cp_state_d,
         rcd: rcd(port, &mut lines)?,
         emergency: emergency(port, &mut lines)?,
+        relay_2: second_relay(port, grid.phase_count),
+        wake_up: WakeUp {
+            after_authorization: port.force_wake_up,
+            after_timeout: port.wake_up_after_timeout,
+        },
     })
 }
 
@@ -80,7 +88,7 @@ fn rotary_encoder(directory: &Path) -> Result<RotaryEncoder, Error> {
     Ok(encoder)
 }
 
-fn grid_limit(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<Amperes, Error> {
+fn grid(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<GridRating, Error> {
     let mut readings = Vec::with_capacity(ROTARY_READINGS);
     for _ in 0..ROTARY_READINGS {
         let position = board
@@ -90,13 +98,25 @@ fn grid_limit(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<Amperes,
         // A full round of measurements passes between two readings.
         let _ = board.sample();
     }
-    let limit = smallest_limit(encoder, &readings);
-    tracing::info!(
-        ?readings,
-        amperes = limit.deci() / 10,
-        "grid limit from the rotary switch"
-    );
-    Ok(limit)
+    let rating = GridRating {
+        phase_count: smallest_phase_count(encoder, &readings),
+        limit: smallest_limit(encoder, &readings),
+    };
+    tracing::info!(?readings, ?rating, "grid connection from the rotary switch");
+    Ok(rating)
+}
+
+/// Three phases only where all readings say so.
+fn smallest_phase_count(encoder: &RotaryEncoder, readings: &[RotaryPosition]) -> PhaseCount {
+    let is_three = |reading: &RotaryPosition| {
+        let position = encoder.positions.get(reading.index());
+        position.is_some_and(|position| position.phase_count == 3)
+    };
+    if !readings.is_empty() && readings.iter().all(is_three) {
+        PhaseCount::Three
+    } else {
+        PhaseCount::One
+    }
 }
 
 /// Between two positions the smallest limit of all readings holds.
@@ -165,6 +185,49 @@ fn emergency(port: &Port, lines: &mut Lines) -> Result<Option<DigitalInput>, Err
     lines
         .input(path, alarm.gpio, is_high(alarm.polarity))
         .map(Some)
+}
+
+/// Phase switching where its preconditions hold (guide 15.20), else ventilation as
+/// configured.
+fn second_relay(port: &Port, grid: PhaseCount) -> SecondRelay {
+    let switch = &port.switch3to1phase;
+    if switch.enable {
+        match missing_for_phase_switch(port, grid) {
+            None => {
+                return SecondRelay::PhaseSwitch(PhaseSwitch {
+                    feedback: match switch.feedback_type {
+                        SwitchFeedback::NormallyOpen => Feedback::NormallyOpen,
+                        SwitchFeedback::NormallyClosed => Feedback::NormallyClosed,
+                    },
+                    delay_ms: switch.switch_delay.saturating_mul(1_000),
+                });
+            }
+            Some(missing) => {
+                tracing::error!("ports[0]/switch3to1phase/enable: refused, {missing}");
+                return SecondRelay::Ventilation(Ventilation::NONE);
+            }
+        }
+    }
+    SecondRelay::Ventilation(Ventilation {
+        enabled: port.ventilation.enable,
+        control: match port.ventilation.control {
+            customer_config::VentilationControl::Internal => VentilationControl::Internal,
+            customer_config::VentilationControl::External => VentilationControl::External,
+        },
+        feedback: feedback(port.ventilation.feedback_type),
+    })
+}
+
+fn missing_for_phase_switch(port: &Port, grid: PhaseCount) -> Option<&'static str> {
+    if grid != PhaseCount::Three {
+        Some("the rotary switch is not on three phases")
+    } else if port.charging_type != ChargingType::Basic {
+        Some("ports[0]/charging_type is not basic")
+    } else if port.ventilation.enable {
+        Some("ports[0]/ventilation/enable uses relay 2")
+    } else {
+        None
+    }
 }
 
 const fn is_high(polarity: Polarity) -> bool {
@@ -260,6 +323,80 @@ mod tests {
             let method = authentication(&port, &mut Lines::default()).unwrap();
             assert_eq!(method, Authentication::KeySwitch(expected));
         }
+    }
+
+    // covers: PH-001, PH-003, PH-004, PH-005, PH-009, VENT-016
+    #[test]
+    fn phases_are_switched_only_where_all_preconditions_hold() {
+        use PhaseCount::{One, Three};
+        let enable = r#""switch3to1phase": {"enable": true}"#;
+        for (settings, grid, delay_ms) in [
+            ("", Three, None),
+            (enable, Three, Some(20_000)),
+            (enable, One, None),
+            (
+                r#""switch3to1phase": {"enable": true}, "charging_type": "highlevel""#,
+                Three,
+                None,
+            ),
+            (
+                r#""switch3to1phase": {"enable": true, "switch_delay": 300}"#,
+                Three,
+                Some(300_000),
+            ),
+            // Phase switching wins.
+            (
+                r#""switch3to1phase": {"enable": true}, "ventilation": {"enable": true}"#,
+                Three,
+                Some(20_000),
+            ),
+        ] {
+            let actual = match second_relay(&port(settings), grid) {
+                SecondRelay::PhaseSwitch(switch) => Some(switch.delay_ms),
+                SecondRelay::Ventilation(fan) => {
+                    assert_eq!(fan, Ventilation::NONE);
+                    None
+                }
+            };
+            assert_eq!(actual, delay_ms, "{settings}");
+        }
+    }
+
+    // covers: VENT-017, PH-018
+    #[test]
+    fn each_use_of_relay_2_has_its_own_feedback_type() {
+        for (word, feedback) in [
+            ("nc", Feedback::NormallyClosed),
+            ("no", Feedback::NormallyOpen),
+        ] {
+            let fan = port(&format!(
+                r#""ventilation": {{"enable": true, "feedback_type": "{word}"}}"#
+            ));
+            let expected = SecondRelay::Ventilation(Ventilation {
+                enabled: true,
+                control: VentilationControl::Internal,
+                feedback,
+            });
+            assert_eq!(second_relay(&fan, PhaseCount::Three), expected);
+            let switch = port(&format!(
+                r#""switch3to1phase": {{"enable": true, "feedback_type": "{word}"}}"#
+            ));
+            let delay_ms = 20_000;
+            let expected = SecondRelay::PhaseSwitch(PhaseSwitch { feedback, delay_ms });
+            assert_eq!(second_relay(&switch, PhaseCount::Three), expected);
+        }
+    }
+
+    #[test]
+    fn between_a_three_phase_position_and_another_there_is_one_phase() {
+        let encoder = RotaryEncoder::default();
+        let count = |indices: &[u8]| {
+            let readings: Vec<_> = indices.iter().map(|index| position(*index)).collect();
+            smallest_phase_count(&encoder, &readings)
+        };
+        assert_eq!(count(&[0xD, 0xB]), PhaseCount::Three);
+        assert_eq!(count(&[0xD, 0x5, 0xD]), PhaseCount::One);
+        assert_eq!(count(&[]), PhaseCount::One);
     }
 
     fn position(index: u8) -> RotaryPosition {

@@ -246,7 +246,7 @@ mod tests {
     use board::BoardError;
     use evse_core::{
         Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, PilotPeaks,
-        RotaryPosition,
+        RotaryPosition, SecondRelay, Ventilation, WakeUp,
     };
 
     use super::*;
@@ -295,6 +295,11 @@ mod tests {
         always_accept_state_d: false,
         rcd: None,
         emergency: None,
+        relay_2: SecondRelay::Ventilation(Ventilation::NONE),
+        wake_up: WakeUp {
+            after_authorization: false,
+            after_timeout: false,
+        },
     };
 
     fn limit(amperes: u32) -> Request {

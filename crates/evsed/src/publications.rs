@@ -4,13 +4,13 @@ use chrono::{SecondsFormat, Utc};
 use daemon_kit::Publisher;
 use evse_core::{
     Amperes, Availability, Config, ContactorPosition, CpState, DutyCycle, LockFailure,
-    LockPosition, PilotFault, PilotOutput, ProximityError, RcdError, SessionState, Status,
-    StopReason, UnlockResult,
+    LockPosition, PhaseCount, PilotFault, PilotOutput, ProximityError, RcdError, SessionState,
+    Status, StopReason, UnlockResult,
 };
 use topic_map as topics;
 use topic_map::{
-    ContactorStatus, DutyPercent, OfferedCurrent, PlugLockFailure, PlugStatus, SessionFault,
-    Timestamp, Topic, UnlockAnswer, WholeAmperes, WholeCurrentLimit,
+    ContactorStatus, DutyPercent, OfferedCurrent, PhaseActual, PlugLockFailure, PlugStatus,
+    SessionFault, Timestamp, Topic, UnlockAnswer, WholeAmperes, WholeCurrentLimit,
 };
 
 use crate::control::Happened;
@@ -119,6 +119,18 @@ impl Publications {
                 offered,
             );
         }
+        self.change_some(before, status, &topics::VENTILATION_AVAILABLE, |s| {
+            s.ventilation.available
+        });
+        self.change_some(before, status, &topics::VENTILATION_STATE_TARGET, |s| {
+            s.ventilation.target
+        });
+        self.change_some(before, status, &topics::VENTILATION_STATE_ACTUAL, |s| {
+            s.ventilation.actual
+        });
+        self.change_some(before, status, &topics::EVSE_PHASE_ACTUAL, |s| {
+            s.phases.map(phases)
+        });
         self.change(before, status, &topics::CHARGE_CP_STATUS, |s| {
             cp_state(s.cp_state)
         });
@@ -176,6 +188,13 @@ impl Publications {
 
     /// What holds once the process is gone (guide 15.13 table 70).
     pub(crate) fn publish_safe(&self) {
+        if self
+            .last
+            .is_some_and(|(last, _)| last.ventilation.target.is_some())
+        {
+            self.bus.publish(&topics::VENTILATION_STATE_TARGET, &false);
+        }
+        self.bus.publish(&topics::PLUG_LOCK, &false);
         let zero = duty(PilotOutput::Duty(DutyCycle::ZERO));
         self.bus.publish(&topics::CONTACTOR_STATE_TARGET, &false);
         self.bus.publish(&topics::CHARGING, &false);
@@ -185,6 +204,22 @@ impl Publications {
             .publish(&topics::SESSION_STOP_REASON, &topics::StopReason::Restart);
         self.bus
             .publish(&topics::SESSION_STATE, &topics::SessionState::Inoperative);
+    }
+
+    /// As [`Self::change`], for what may be another party's to publish.
+    fn change_some<T: topic_map::Payload + PartialEq>(
+        &self,
+        before: Option<&Status>,
+        now: &Status,
+        topic: &Topic<T>,
+        value: impl Fn(&Status) -> Option<T>,
+    ) {
+        let value_now = value(now);
+        if let Some(told) = &value_now
+            && before.and_then(value).as_ref() != Some(told)
+        {
+            self.bus.publish(topic, told);
+        }
     }
 
     fn change<T: topic_map::Payload + PartialEq>(
@@ -220,6 +255,14 @@ fn whole(current: Amperes) -> WholeAmperes {
     let amperes = u16::try_from(current.deci() / 10).unwrap_or(u16::MAX);
     // The configuration admits at most 10000 A, the topic's range.
     WholeAmperes::new(amperes).unwrap_or(WholeAmperes::MAX)
+}
+
+const fn phases(through: Option<PhaseCount>) -> PhaseActual {
+    match through {
+        None => PhaseActual::None,
+        Some(PhaseCount::One) => PhaseActual::One,
+        Some(PhaseCount::Three) => PhaseActual::Three,
+    }
 }
 
 fn cable(limit: Option<Amperes>) -> WholeCurrentLimit {
@@ -334,6 +377,11 @@ fn fault(status: &Status) -> Option<SessionFault> {
     if status.lock_failure.is_some() {
         return Some(SessionFault::PlugLockFailure);
     }
+    if status.stop_reason == Some(StopReason::VentilationUnavailable)
+        && status.cp_state == Some(CpState::D)
+    {
+        return Some(SessionFault::VentilationUnavailable);
+    }
     match status.proximity_error {
         Some(ProximityError::NoCable | ProximityError::Invalid) => {
             Some(SessionFault::ProximityError)
@@ -360,7 +408,10 @@ fn stop_reason(reason: Option<StopReason>) -> topics::StopReason {
         None => topics::StopReason::None,
         Some(StopReason::EvDisconnected) => topics::StopReason::EvDisconnected,
         Some(StopReason::EvPaused) => topics::StopReason::EvPaused,
-        Some(StopReason::NoCurrentAvailable) => topics::StopReason::LimitBelowMinimum,
+        // Nothing is offered for a while, and the session goes on.
+        Some(StopReason::NoCurrentAvailable | StopReason::PhaseSwitch) => {
+            topics::StopReason::LimitBelowMinimum
+        }
         Some(StopReason::AuthorizationRevoked | StopReason::UnlockRequested) => {
             topics::StopReason::AuthorizationWithdrawn
         }

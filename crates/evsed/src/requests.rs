@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, PhaseCount, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
-    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
-    PLUG_LOCK_UNLOCK_REQUEST, PayloadError, RCD_TEST_PERFORM,
+    EVSE_BASIC_MAXCURRENTLIMIT, EVSE_PHASE_SWITCH_DELAY, EVSE_PHASE_TARGET,
+    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PLUG_LOCK_UNLOCK_REQUEST, PayloadError,
+    PhaseTarget, RCD_TEST_PERFORM, SwitchDelay, VENTILATION_AVAILABLE, VENTILATION_STATE_ACTUAL,
+    VENTILATION_STATE_TARGET,
 };
 
 /// Names from outside that are remembered as complained of.
@@ -74,6 +76,21 @@ impl Requests {
         if let Some(id) = message.on(&PLUG_LOCK_UNLOCK_REQUEST) {
             return id.map(|id| self.unlock(id, message.retained));
         }
+        if let Some(target) = message.on(&EVSE_PHASE_TARGET) {
+            return target.map(|target| Some(Request::Phases(phase_count(target))));
+        }
+        if let Some(delay) = message.on(&EVSE_PHASE_SWITCH_DELAY) {
+            return delay.map(|delay| Some(Request::PhaseSwitchDelay(milliseconds(delay))));
+        }
+        if let Some(available) = message.on(&VENTILATION_AVAILABLE) {
+            return available.map(|available| Some(Request::VentilationAvailable(available)));
+        }
+        if let Some(runs) = message.on(&VENTILATION_STATE_ACTUAL) {
+            return runs.map(|runs| Some(Request::VentilationActual(runs)));
+        }
+        if let Some(on) = message.on(&VENTILATION_STATE_TARGET) {
+            return on.map(|on| Some(Request::VentilationTarget(on)));
+        }
         if let Some((name, limit)) = message.in_family(&GLOBAL_DYN_CURRENT_LIMIT) {
             return limit.map(|limit| self.names.request(name, limit));
         }
@@ -103,6 +120,20 @@ fn operation(target: Availability) -> Operation {
         Availability::Operative => Operation::Operative,
         Availability::Inoperative => Operation::Inoperative,
     }
+}
+
+const fn phase_count(target: PhaseTarget) -> PhaseCount {
+    match target {
+        PhaseTarget::One => PhaseCount::One,
+        PhaseTarget::Three => PhaseCount::Three,
+    }
+}
+
+/// The topic's range is 10 to 300 s.
+fn milliseconds(delay: SwitchDelay) -> u32 {
+    u32::try_from(delay.value())
+        .unwrap_or(u32::MAX)
+        .saturating_mul(1_000)
 }
 
 /// Retained is permanent, not retained is one session (guide 15.21).
@@ -254,6 +285,49 @@ mod tests {
             |retained| requests.translate(&message("port0/rcd/test/perform", "", retained));
         assert_eq!(perform(false), Some(Request::TestRcd));
         assert_eq!(perform(true), None);
+    }
+
+    // covers: PH-006, PH-008
+    #[test]
+    fn phases_are_1_or_3_and_their_delay_10_to_300_s() {
+        let mut requests = Requests::default();
+        let mut translate =
+            |topic: &str, payload: &str| requests.translate(&message(topic, payload, true));
+        let target = "port0/ci/evse/phase/target";
+        let delay = "port0/ci/evse/phase/switch_delay";
+        assert_eq!(
+            translate(target, "1"),
+            Some(Request::Phases(PhaseCount::One))
+        );
+        assert_eq!(
+            translate(target, "3"),
+            Some(Request::Phases(PhaseCount::Three))
+        );
+        for (payload, delay_ms) in [("10", 10_000), ("300", 300_000)] {
+            let expected = Some(Request::PhaseSwitchDelay(delay_ms));
+            assert_eq!(translate(delay, payload), expected);
+        }
+        for payload in ["0", "2", "4", "x", "", "1.0", "-1"] {
+            assert_eq!(translate(target, payload), None, "{payload}");
+        }
+        for payload in ["9", "301", "x", "", "10.5"] {
+            assert_eq!(translate(delay, payload), None, "{payload}");
+        }
+    }
+
+    // covers: VENT-002, VENT-005, VENT-013
+    #[test]
+    fn a_customer_announces_and_switches_ventilation() {
+        let mut requests = Requests::default();
+        for (topic, on) in [
+            ("available", Request::VentilationAvailable(true)),
+            ("state/actual", Request::VentilationActual(true)),
+            ("state/target", Request::VentilationTarget(true)),
+        ] {
+            let topic = format!("port0/ventilation/{topic}");
+            assert_eq!(requests.translate(&message(&topic, "1", true)), Some(on));
+            assert_eq!(requests.translate(&message(&topic, "on", true)), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What others ask for.
 
-use super::{Machine, Outlet};
+use super::{Machine, Outlet, Second};
+use crate::phases::Phases;
 use crate::session::{Finish, Session};
+use crate::ventilation::Fan;
 use crate::{Event, Events, Grant, LockPosition, Millis, Request, UnlockResult};
 
 /// A request to unlock is answered in time for the 20 s of guide 3.4 table 14.
@@ -30,15 +32,39 @@ impl Machine {
                 self.authorization.broker_connected();
             }
             Request::BrokerLost => {
+                self.fan(Fan::broker_lost);
                 self.limits.broker_lost(now);
                 self.authorization.broker_lost(self.session.is_running());
             }
             Request::Unlock => self.unlock(now, events),
+            Request::Phases(count) => self.phases(|phases| phases.set_target(count)),
+            Request::PhaseSwitchDelay(delay_ms) => {
+                self.phases(|phases| phases.set_delay(delay_ms));
+            }
+            Request::VentilationAvailable(available) => {
+                self.fan(|fan| fan.announce_available(available));
+            }
+            Request::VentilationActual(runs) => self.fan(|fan| fan.announce_running(runs)),
+            Request::VentilationTarget(on) => self.fan(|fan| fan.set_target(on)),
             Request::TestRcd => {
                 if let Some(rcd) = &mut self.rcd {
                     rcd.request_test(now);
                 }
             }
+        }
+    }
+
+    fn fan(&mut self, tell: impl FnOnce(&mut Fan)) {
+        match &mut self.second {
+            Second::Fan(fan) => tell(fan),
+            Second::Phases(_) => {}
+        }
+    }
+
+    fn phases(&mut self, tell: impl FnOnce(&mut Phases)) {
+        match &mut self.second {
+            Second::Phases(phases) => tell(phases),
+            Second::Fan(_) => {}
         }
     }
 

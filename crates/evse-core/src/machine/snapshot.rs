@@ -1,8 +1,8 @@
 //! The state as others see it.
 
-use super::{Machine, Outlet};
+use super::{Machine, Outlet, Second};
 use crate::session::{Failure, Finish, Session};
-use crate::{Availability, SessionState, Status};
+use crate::{Availability, ContactorPosition, PhaseCount, SessionState, Status, VentilationStatus};
 
 impl Machine {
     /// A snapshot of everything that gets published.
@@ -22,7 +22,16 @@ impl Machine {
             pilot_fault: self.pilot.fault(),
             contactor_target: self.contactor.is_commanded_closed(),
             contactor: self.contactor.position(),
-            contactor_fault: self.contactor.fault(),
+            contactor_fault: self.contactor_fault(),
+            relay_2: self.second.is_on(),
+            ventilation: match &self.second {
+                Second::Fan(fan) => fan.status(),
+                Second::Phases(_) => VentilationStatus {
+                    available: Some(false),
+                    ..VentilationStatus::default()
+                },
+            },
+            phases: self.phases_through(),
             rcd_error: self.rcd.and_then(|rcd| rcd.error()),
             emergency: self.emergency_holds(),
             lock_target: self.lock_target(),
@@ -85,6 +94,19 @@ impl Machine {
             }
             Session::Charging | Session::Withdrawing { .. } => SessionState::Charging,
         }
+    }
+
+    /// Both contactors as sensed: the first one carries L1, the second one the rest.
+    fn phases_through(&self) -> Option<Option<PhaseCount>> {
+        let Second::Phases(phases) = &self.second else {
+            return None;
+        };
+        let live = match self.contactor.position() {
+            ContactorPosition::Closed => true,
+            ContactorPosition::Opened => false,
+            ContactorPosition::Unknown => self.contactor.is_commanded_closed(),
+        };
+        Some(live.then_some(phases.count()))
     }
 
     fn emergency_holds(&self) -> bool {

@@ -33,6 +33,16 @@ pub enum ContactorDefect {
     Unreadable,
 }
 
+impl ContactorDefect {
+    const fn position(self, relay: bool) -> bool {
+        match self {
+            Self::Welded => true,
+            Self::NeverCloses => false,
+            Self::None | Self::Unreadable => relay,
+        }
+    }
+}
+
 /// How the plug lock and its feedback behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockDefect {
@@ -72,6 +82,8 @@ pub struct World {
     pub digital: u8,
     pub outputs: DigitalOutputs,
     pub rcd_defect: RcdDefect,
+    pub relay_2: bool,
+    pub relay_2_defect: ContactorDefect,
     /// The inputs can't be read.
     pub inputs_fail: bool,
 }
@@ -96,6 +108,8 @@ impl World {
             digital: 0,
             outputs: DigitalOutputs(0),
             rcd_defect: RcdDefect::None,
+            relay_2: false,
+            relay_2_defect: ContactorDefect::None,
             inputs_fail: false,
         }
     }
@@ -103,6 +117,7 @@ impl World {
     /// Takes over the machine's outputs; motors and coils follow at once.
     pub fn apply(&mut self, actuation: &Actuation) {
         self.relay_1 = actuation.relay_1;
+        self.relay_2 = actuation.relay_2;
         self.pilot = actuation.pilot;
         self.outputs = actuation.outputs;
         if self.rcd_defect == RcdDefect::Sticky && self.rcd_trigger_is_on() {
@@ -119,11 +134,7 @@ impl World {
 
     /// Whether the outlet is live.
     pub fn contacts_closed(&self) -> bool {
-        match self.contactor_defect {
-            ContactorDefect::Welded => true,
-            ContactorDefect::NeverCloses => false,
-            ContactorDefect::None | ContactorDefect::Unreadable => self.relay_1,
-        }
+        self.contactor_defect.position(self.relay_1)
     }
 
     pub fn peaks(&self) -> Result<PilotPeaks, SensorFault> {
@@ -172,7 +183,7 @@ impl World {
         let rcd_feedback = u8::from(!self.rcd_is_tripped()) << 1;
         Ok(Inputs {
             relay_1_sense: self.contacts_closed(),
-            relay_2_sense: false,
+            relay_2_sense: self.relay_2_defect.position(self.relay_2),
             lock_driver_fault: self.lock_defect == LockDefect::Driver,
             digital: DigitalInputs(self.digital & !0b10 | rcd_feedback),
         })
@@ -219,6 +230,8 @@ pub fn socket(authentication: Authentication) -> Config {
         always_accept_state_d: false,
         rcd: None,
         emergency: None,
+        relay_2: SecondRelay::Ventilation(Ventilation::NONE),
+        wake_up: WakeUp::default(),
     }
 }
 

@@ -219,7 +219,13 @@ impl Oracle {
             Request::BrokerConnected => self.broker = true,
             Request::CustomerOperation(wish) => self.customer = wish,
             Request::BackendOperation(wish) => self.backend = wish,
-            Request::Unlock | Request::TestRcd => {}
+            Request::Unlock
+            | Request::TestRcd
+            | Request::Phases(_)
+            | Request::PhaseSwitchDelay(_)
+            | Request::VentilationAvailable(_)
+            | Request::VentilationActual(_)
+            | Request::VentilationTarget(_) => {}
         }
     }
 
