@@ -45,16 +45,6 @@ enum Second {
     Phases(Phases),
 }
 
-impl Second {
-    /// The level of relay 2.
-    const fn is_on(&self) -> bool {
-        match self {
-            Self::Fan(fan) => fan.is_on(),
-            Self::Phases(phases) => phases.is_commanded_closed(),
-        }
-    }
-}
-
 /// The charge-state supervisor of one EVSE.
 ///
 /// What forbids charging stands in [`Machine::inhibition`] and [`Machine::failure`],
@@ -252,6 +242,15 @@ impl Machine {
                 Second::Fan(_) => true,
                 Second::Phases(phases) => phases.is_proven_open(),
             }
+    }
+
+    /// The level of relay 2: no fan in the unrecoverable safe state, and a second
+    /// contactor only after the first one.
+    fn relay_2(&self) -> bool {
+        match &self.second {
+            Second::Fan(fan) => fan.is_on() && !matches!(self.session, Session::Failed(_)),
+            Second::Phases(phases) => phases.is_commanded_closed(),
+        }
     }
 
     fn contactor_fault(&self) -> Option<ContactorFault> {
@@ -498,7 +497,7 @@ impl Machine {
                 PilotOutput::Duty(self.duty_cycle())
             },
             relay_1: self.contactor.is_commanded_closed(),
-            relay_2: self.second.is_on(),
+            relay_2: self.relay_2(),
             lock_drive: match &self.outlet {
                 Outlet::Socket { lock, .. } => lock.drive(),
                 Outlet::FixedCable { .. } => LockDrive::Coast,

@@ -12,7 +12,7 @@ use crate::session::Ev;
 use crate::step::Deadline;
 use crate::{DigitalInput, DigitalOutput, Event, Events, Inputs, Millis, SensorFault};
 
-/// The device and the input settle after power on.
+/// The device and the input settle after power on, and after a test that was broken off.
 const SETTLE_MS: u64 = 1_000;
 /// A test is due this long after the last one (guide 15.15.3).
 const TEST_PERIOD_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -170,6 +170,12 @@ impl Rcd {
     pub(crate) fn advance(&mut self, now: Millis, ev: Ev, contactor_open: bool) {
         match self.stage {
             Stage::Settling { until } if now >= until => self.stage = Stage::Watching,
+            // Broken off, and still due when the device has recovered.
+            Stage::Testing { .. } if !contactor_open => {
+                self.stage = Stage::Settling {
+                    until: now.after(SETTLE_MS),
+                };
+            }
             Stage::Settling { .. } | Stage::Watching | Stage::Testing { .. } => {}
         }
         if self.stage == Stage::Watching {

@@ -377,11 +377,6 @@ fn fault(status: &Status) -> Option<SessionFault> {
     if status.lock_failure.is_some() {
         return Some(SessionFault::PlugLockFailure);
     }
-    if status.stop_reason == Some(StopReason::VentilationUnavailable)
-        && status.cp_state == Some(CpState::D)
-    {
-        return Some(SessionFault::VentilationUnavailable);
-    }
     match status.proximity_error {
         Some(ProximityError::NoCable | ProximityError::Invalid) => {
             Some(SessionFault::ProximityError)

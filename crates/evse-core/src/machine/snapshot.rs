@@ -23,7 +23,7 @@ impl Machine {
             contactor_target: self.contactor.is_commanded_closed(),
             contactor: self.contactor.position(),
             contactor_fault: self.contactor_fault(),
-            relay_2: self.second.is_on(),
+            relay_2: self.relay_2(),
             ventilation: match &self.second {
                 Second::Fan(fan) => fan.status(),
                 Second::Phases(_) => VentilationStatus {
