@@ -3,7 +3,7 @@
 
 use crate::{Amperes, Millis, Millivolts, SensorFault};
 
-/// A new coding must hold for this long before it counts.
+/// A coding that differs from the one before must do so for this long before it counts.
 const SETTLE_MS: u64 = 50;
 
 /// What is wrong with the proximity pilot (guide 3.3.4.34 to 3.3.4.36).
@@ -54,13 +54,6 @@ impl CableCoding {
     }
 }
 
-/// A coding that is waiting to be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Candidate {
-    coding: CableCoding,
-    at: Millis,
-}
-
 /// The cable in the socket as far as this EV is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Cable {
@@ -81,7 +74,8 @@ enum Cable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Proximity {
     coding: Option<CableCoding>,
-    candidate: Option<Candidate>,
+    /// The line shows something else; it is believed then.
+    changes_at: Option<Millis>,
     cable: Cable,
 }
 
@@ -89,7 +83,7 @@ impl Proximity {
     pub(crate) const fn new() -> Self {
         Self {
             coding: None,
-            candidate: None,
+            changes_at: None,
             cable: Cable::Unjudged,
         }
     }
@@ -101,22 +95,18 @@ impl Proximity {
             Err(SensorFault) => CableCoding::Invalid,
         };
         if self.coding == Some(coding) {
-            self.candidate = None;
+            self.changes_at = None;
             return;
         }
-        match self.candidate {
-            Some(candidate) if candidate.coding == coding => {
-                if now >= candidate.at {
-                    self.coding = Some(coding);
-                    self.candidate = None;
-                }
+        // Counted from the first departure: a line that flutters between two wrong
+        // codings must not pass for the one before (S8).
+        match self.changes_at {
+            Some(at) if now >= at => {
+                self.coding = Some(coding);
+                self.changes_at = None;
             }
-            Some(_) | None => {
-                self.candidate = Some(Candidate {
-                    coding,
-                    at: now.after(SETTLE_MS),
-                });
-            }
+            Some(_) => {}
+            None => self.changes_at = Some(now.after(SETTLE_MS)),
         }
     }
 
@@ -128,7 +118,7 @@ impl Proximity {
             return;
         }
         let Some(coding) = self.coding else { return };
-        if self.cable == Cable::Unjudged && self.candidate.is_some() {
+        if self.cable == Cable::Unjudged && self.changes_at.is_some() {
             // The plug has just come in: the coding is still the one from before.
             return;
         }
@@ -194,6 +184,22 @@ impl Proximity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_flutters_between_wrong_codings_is_not_the_one_before() {
+        let mut proximity = Proximity::new();
+        for now in (0..200).step_by(10) {
+            proximity.observe(Millis(now), Ok(Millivolts(1_000)));
+        }
+        proximity.judge(true, true);
+        assert_eq!(proximity.limit(), Some(Amperes::new(32)));
+        for now in (200..260).step_by(10) {
+            let voltage = if now % 20 == 0 { 3_000 } else { 300 };
+            proximity.observe(Millis(now), Ok(Millivolts(voltage)));
+        }
+        proximity.judge(true, true);
+        assert!(proximity.error().is_some());
+    }
 
     // covers: PP-001
     #[test]
