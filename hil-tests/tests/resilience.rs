@@ -36,6 +36,18 @@ fn the_stop_command_of_the_unit_opens_the_relay_of_a_killed_evsed() {
     });
 }
 
+/// A control thread that hangs in the kernel keeps the relay closed until the unit's
+/// stop command runs: systemd waits for 90 s unless it is told otherwise.
+#[test]
+fn an_evsed_that_does_not_stop_is_killed_soon() {
+    let unit = include_str!("../../config/systemd/evsed.service");
+    let limit = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("TimeoutStopSec="))
+        .unwrap_or("90");
+    assert!(limit.parse::<u64>().unwrap() <= 5, "{limit} s");
+}
+
 #[test]
 fn the_safe_state_can_be_run_beside_a_running_evsed() {
     let bench = Bench::start(&Settings::default());
