@@ -137,6 +137,21 @@ fn a_session_outlives_a_restart_of_the_broker() {
     bench.expect("port0/ci/charge/pwm/status", "16.67", SOON);
 }
 
+#[test]
+fn a_grant_that_waits_for_its_ev_does_not_outlive_the_broker() {
+    let mut bench = Bench::start(&Settings::default().with("ports[0]/user_authentication", "mqtt"));
+    bench
+        .observer
+        .publish_raw("port0/session/authorization_status", "1", false);
+    bench.expect(SESSION, "authorized", SOON);
+    bench.broker.stop();
+    bench.observer.forget();
+    bench.broker.run();
+    bench.expect(SESSION, "idle", SOON);
+    bench.plug_in();
+    bench.expect(SESSION, "connected", SOON);
+}
+
 // covers: BOOT-009, LIM-018
 #[test]
 fn daemons_wait_for_a_broker_that_comes_late() {
@@ -236,12 +251,14 @@ fn a_pilot_that_cannot_be_read_opens_the_contactor() {
 }
 
 #[test]
-fn an_output_that_does_not_follow_opens_the_contactor() {
-    let bench = Bench::start(&Settings::default());
+fn an_output_that_does_not_follow_opens_the_contactor_and_ends_evsed() {
+    let mut bench = Bench::start(&Settings::default());
     bench.charge();
     bench.station().plant().pilot_pwm_refused = true;
     bench
         .observer
         .publish_raw("ci/global/dyn_current_limit/me", "10", true);
     bench.wait_for("relay 1 opens", SOON, |plant| !plant.relay_commands()[0]);
+    // Its successor takes all lines anew.
+    assert_eq!(bench.daemon("evsed").wait(SOON).code(), Some(1));
 }
