@@ -3,8 +3,11 @@
 
 use crate::{Amperes, Millis, Millivolts, SensorFault};
 
-/// A coding that differs from the one before must do so for this long before it counts.
+/// A new coding must hold for this long before it counts.
 const SETTLE_MS: u64 = 50;
+/// A line that settles nowhere for this long is invalid: what flutters between
+/// wrong codings must not pass for the one before (S8).
+const FLUTTER_MS: u64 = 100;
 
 /// What is wrong with the proximity pilot (guide 3.3.4.34 to 3.3.4.36).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +57,15 @@ impl CableCoding {
     }
 }
 
+/// A coding that is waiting to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Candidate {
+    coding: CableCoding,
+    at: Millis,
+    /// When the line is to have settled.
+    settles_by: Millis,
+}
+
 /// The cable in the socket as far as this EV is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Cable {
@@ -74,8 +86,7 @@ enum Cable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Proximity {
     coding: Option<CableCoding>,
-    /// The line shows something else; it is believed then.
-    changes_at: Option<Millis>,
+    candidate: Option<Candidate>,
     cable: Cable,
 }
 
@@ -83,7 +94,7 @@ impl Proximity {
     pub(crate) const fn new() -> Self {
         Self {
             coding: None,
-            changes_at: None,
+            candidate: None,
             cable: Cable::Unjudged,
         }
     }
@@ -95,18 +106,32 @@ impl Proximity {
             Err(SensorFault) => CableCoding::Invalid,
         };
         if self.coding == Some(coding) {
-            self.changes_at = None;
+            self.candidate = None;
             return;
         }
         // Counted from the first departure: a line that flutters between two wrong
         // codings must not pass for the one before (S8).
-        match self.changes_at {
-            Some(at) if now >= at => {
+        let settles_by = match self.candidate {
+            Some(candidate) => candidate.settles_by,
+            None => now.after(FLUTTER_MS),
+        };
+        match self.candidate {
+            Some(candidate) if candidate.coding == coding && now < candidate.at => {}
+            Some(candidate) if candidate.coding == coding => {
                 self.coding = Some(coding);
-                self.changes_at = None;
+                self.candidate = None;
             }
-            Some(_) => {}
-            None => self.changes_at = Some(now.after(SETTLE_MS)),
+            Some(_) if now >= settles_by => {
+                self.coding = Some(CableCoding::Invalid);
+                self.candidate = None;
+            }
+            Some(_) | None => {
+                self.candidate = Some(Candidate {
+                    coding,
+                    at: now.after(SETTLE_MS),
+                    settles_by,
+                });
+            }
         }
     }
 
@@ -118,7 +143,7 @@ impl Proximity {
             return;
         }
         let Some(coding) = self.coding else { return };
-        if self.cable == Cable::Unjudged && self.changes_at.is_some() {
+        if self.cable == Cable::Unjudged && self.candidate.is_some() {
             // The plug has just come in: the coding is still the one from before.
             return;
         }
@@ -193,7 +218,7 @@ mod tests {
         }
         proximity.judge(true, true);
         assert_eq!(proximity.limit(), Some(Amperes::new(32)));
-        for now in (200..260).step_by(10) {
+        for now in (200..=300).step_by(10) {
             let voltage = if now % 20 == 0 { 3_000 } else { 300 };
             proximity.observe(Millis(now), Ok(Millivolts(voltage)));
         }

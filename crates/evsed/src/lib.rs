@@ -96,7 +96,10 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                         }
                     }
                 }
-                Event::Connected => control.request(Request::BrokerConnected),
+                Event::Connected => {
+                    requests.connected();
+                    control.request(Request::BrokerConnected);
+                }
                 Event::Disconnected => control.request(Request::BrokerLost),
             },
             _ = heartbeat.tick() => {

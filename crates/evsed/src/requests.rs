@@ -19,6 +19,8 @@ const NAMES: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     authentication: Authentication,
+    /// The last word on authorisation that was not kept, on this connection.
+    live: Option<bool>,
     names: DynamicNames,
     complained: BTreeSet<String>,
     /// Requests to unlock that wait for their answer.
@@ -32,6 +34,11 @@ impl Requests {
             authentication,
             ..Self::default()
         }
+    }
+
+    /// A new connection: what the broker has kept is news again.
+    pub(crate) fn connected(&mut self) {
+        self.live = None;
     }
 
     /// The request of `message`, if it holds one.
@@ -60,11 +67,7 @@ impl Requests {
             return target.map(|target| Some(Request::BackendOperation(operation(target))));
         }
         if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
-            // The OCPP client's word is for one session and never kept by the broker:
-            // what is, was left there by somebody else (AUTH-006).
-            let foreign = message.retained && self.authentication == Authentication::Ocpp;
-            let grant = |allowed| Request::Authorization(grant(allowed, message.retained));
-            return allowed.map(|allowed| (!foreign).then(|| grant(allowed)));
+            return allowed.map(|allowed| self.authorization(allowed, message.retained));
         }
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
@@ -112,6 +115,18 @@ impl Requests {
     /// The requests to unlock that the machine has answered now.
     pub(crate) fn unlocked(&mut self) -> Vec<String> {
         std::mem::take(&mut self.unlocking)
+    }
+
+    fn authorization(&mut self, allowed: bool, kept: bool) -> Option<Request> {
+        // The OCPP client's word is for one session and never kept by the broker:
+        // what is, was left there by somebody else (AUTH-006).
+        let foreign = kept && self.authentication == Authentication::Ocpp;
+        // Every change arrives live: a kept word that differs from it is older.
+        let old = kept && self.live.is_some_and(|live| live != allowed);
+        if !kept {
+            self.live = Some(allowed);
+        }
+        (!foreign && !old).then(|| Request::Authorization(grant(allowed, kept)))
     }
 }
 
@@ -363,6 +378,39 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_the_broker_kept_does_not_overrule_what_came_after_it() {
+        let mut requests = Requests::default();
+        let mut grant = |payload, retained, reconnected| {
+            if reconnected {
+                requests.connected();
+            }
+            match requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            )) {
+                Some(Request::Authorization(grant)) => Some(grant),
+                _ => None,
+            }
+        };
+        for (payload, retained, reconnected, granted) in [
+            ("0", true, true, Some(Grant::Revoked)),
+            ("1", false, false, Some(Grant::OneSession)),
+            ("0", true, false, None),
+            ("1", true, false, Some(Grant::Permanent)),
+            ("0", false, false, Some(Grant::Revoked)),
+            ("1", true, false, None),
+            ("1", true, true, Some(Grant::Permanent)),
+        ] {
+            assert_eq!(
+                grant(payload, retained, reconnected),
+                granted,
+                "{payload} {retained} {reconnected}"
+            );
+        }
+    }
+
     // covers: AUTH-007, AUTH-008
     #[test]
     fn a_retained_grant_is_permanent() {
@@ -375,16 +423,16 @@ mod tests {
             ))
         };
         assert_eq!(
-            grant("1", false),
-            Some(Request::Authorization(Grant::OneSession))
-        );
-        assert_eq!(
             grant("1", true),
             Some(Request::Authorization(Grant::Permanent))
         );
         assert_eq!(
             grant("0", true),
             Some(Request::Authorization(Grant::Revoked))
+        );
+        assert_eq!(
+            grant("1", false),
+            Some(Request::Authorization(Grant::OneSession))
         );
     }
 }

@@ -15,6 +15,8 @@ const FEEDBACK_MS: u64 = 270;
 const LOCK_MS: u64 = 520;
 /// 50 ms settling and one round.
 const CABLE_MS: u64 = 70;
+/// 100 ms without agreement and one slow round.
+const FLUTTER_MS: u64 = 200;
 const GRACE_MS: u64 = 6_000;
 const REST_MS: u64 = 6_000;
 const PERIOD_MS: u64 = 10_000;
@@ -64,9 +66,12 @@ pub struct Oracle {
     unreadable: Since,
     unlocked: Since,
     locked_now: bool,
+    cable_band: u8,
     bad_cable: Since,
+    bad_cable_for_long: Since,
     cable: Option<Amperes>,
     cable_settling: Since,
+    cable_settling_for_long: Since,
     dynamic: [Option<Amperes>; DynamicSlot::COUNT],
     ocpp: Option<Amperes>,
     limit_seen: bool,
@@ -111,9 +116,12 @@ impl Oracle {
             unreadable: Since::default(),
             unlocked: Since::default(),
             locked_now: false,
+            cable_band: 0,
             bad_cable: Since::default(),
+            bad_cable_for_long: Since::default(),
             cable: None,
             cable_settling: Since::default(),
+            cable_settling_for_long: Since::default(),
             dynamic: [None; DynamicSlot::COUNT],
             ocpp: None,
             limit_seen: false,
@@ -231,15 +239,36 @@ impl Oracle {
                 .lock_sense
                 .is_ok_and(|sense| (0..=850).contains(&sense.0));
             self.unlocked.hold(!self.locked_now, now.after(LOCK_MS));
-            let cable = sample.proximity.ok().and_then(cable_rating);
-            self.bad_cable.hold(cable.is_none(), now.after(CABLE_MS));
-            self.cable_settling
-                .hold(self.cable != cable, now.after(CABLE_MS));
-            if self.cable_settling.too_long(now) || self.cable.is_none() {
-                self.cable = cable;
-                self.cable_settling = Since::default();
-            }
+            self.measure_cable(now, sample.proximity);
         }
+    }
+
+    fn measure_cable(&mut self, now: Millis, voltage: Result<Millivolts, SensorFault>) {
+        let band = voltage.map_or(0, band);
+        let cable = rating(band);
+        if band != self.cable_band {
+            self.bad_cable.hold(false, now);
+            self.cable_settling.hold(false, now);
+        }
+        self.cable_band = band;
+        self.bad_cable.hold(cable.is_none(), now.after(CABLE_MS));
+        self.bad_cable_for_long
+            .hold(cable.is_none(), now.after(FLUTTER_MS));
+        self.cable_settling
+            .hold(self.cable != cable, now.after(CABLE_MS));
+        self.cable_settling_for_long
+            .hold(self.cable != cable, now.after(FLUTTER_MS));
+        let settled =
+            self.cable_settling.too_long(now) || self.cable_settling_for_long.too_long(now);
+        if settled || self.cable.is_none() {
+            self.cable = cable;
+            self.cable_settling = Since::default();
+            self.cable_settling_for_long = Since::default();
+        }
+    }
+
+    fn cable_is_bad(&self, now: Millis) -> bool {
+        self.bad_cable.too_long(now) || self.bad_cable_for_long.too_long(now)
     }
 
     /// Two rounds agree on `level`. A grant for one session ends with the EV's leaving.
@@ -411,7 +440,7 @@ impl Oracle {
             )?;
             rule(self.ev_seen, "a session starts with an EV")?;
             rule(
-                !socket || !self.bad_cable.too_long(now),
+                !socket || !self.cable_is_bad(now),
                 "PP-008: or with a bad cable",
             )?;
         }
@@ -455,7 +484,7 @@ impl Oracle {
                     "S1: closed only with a locked plug",
                 )?;
                 rule(
-                    !self.bad_cable.too_long(now),
+                    !self.cable_is_bad(now),
                     "S1: closed only with a valid cable",
                 )?;
             }
@@ -668,14 +697,21 @@ fn requests(
     }
 }
 
-fn cable_rating(voltage: Millivolts) -> Option<Amperes> {
+/// A row of the table of cables; 0 is no usable voltage, 5 no cable.
+fn band(voltage: Millivolts) -> u8 {
     match voltage.0 {
-        1_813..=2_458 => Some(Amperes::new(13)),
-        1_170..=1_812 => Some(Amperes::new(20)),
-        891..=1_169 => Some(Amperes::new(32)),
-        751..=890 => Some(Amperes::new(63)),
-        _ => None,
+        2_459.. => 5,
+        1_813..=2_458 => 1,
+        1_170..=1_812 => 2,
+        891..=1_169 => 3,
+        751..=890 => 4,
+        _ => 0,
     }
+}
+
+fn rating(band: u8) -> Option<Amperes> {
+    let amperes = [13, 20, 32, 63].get(usize::from(band).checked_sub(1)?)?;
+    Some(Amperes::new(*amperes))
 }
 
 fn index(slot: DynamicSlot) -> Option<usize> {
