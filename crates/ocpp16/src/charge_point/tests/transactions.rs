@@ -377,10 +377,20 @@ fn the_evse_can_end_the_transaction() {
 #[test]
 fn without_a_reading_nobody_charges() {
     let mut bench = Bench::online();
+    let remote_start = json!({"idTag": "x"});
     bench.input(Input::Reading(crate::Reading::default()));
-    bench.status("RemoteStartTransaction", json!({"idTag": "x"}));
+    assert_eq!(
+        bench.status("RemoteStartTransaction", remote_start.clone()),
+        "Rejected"
+    );
+    bench.input(Input::Reading(meter(1)));
+    assert_eq!(
+        bench.status("RemoteStartTransaction", remote_start),
+        "Accepted"
+    );
+    // The reading is lost again before the EV comes.
+    bench.input(Input::Reading(crate::Reading::default()));
     bench.evse(EvseSession::Connected);
-    bench.drain();
     assert_eq!(
         (bench.permit, bench.stored.transactions.len()),
         (Some(false), 0)
@@ -390,6 +400,18 @@ fn without_a_reading_nobody_charges() {
         (bench.permit, bench.stored.transactions.len()),
         (Some(true), 1)
     );
+}
+
+#[test]
+fn a_question_that_the_connection_swallows_is_decided_as_offline() {
+    for (configured, expected) in [("true", true), ("false", false)] {
+        let mut bench = Bench::configured(&[("AllowOfflineTxForUnknownId", configured)]);
+        bench.connect();
+        bench.tag("driver");
+        bench.expect_call("Authorize");
+        bench.input(Input::SocketClosed);
+        assert_eq!(bench.permit, Some(expected));
+    }
 }
 
 // covers: OO-002, OO-008
