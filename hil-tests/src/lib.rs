@@ -8,12 +8,15 @@
     reason = "a test bench ends where it fails, with the reason"
 )]
 
+mod bench;
 mod binaries;
 mod broker;
+pub mod commentary;
 mod observer;
 mod process;
 mod python_central_system;
 
+pub use bench::{Bench, LATER, SOON, Settings};
 pub use binaries::binary;
 pub use broker::Broker;
 pub use observer::{Observer, Seen};

@@ -38,10 +38,22 @@ impl Shared {
     }
 }
 
-/// Subscribes to everything and remembers it.
+/// Subscribes to everything and remembers it; clones look at the same memory.
+#[derive(Clone)]
 pub struct Observer {
-    client: Client,
+    connection: Arc<Connection>,
     shared: Arc<Shared>,
+}
+
+struct Connection {
+    client: Client,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Ends the reading thread, too.
+        let _ = self.client.try_disconnect();
+    }
 }
 
 impl Observer {
@@ -79,7 +91,10 @@ impl Observer {
                 }
             }
         });
-        Self { client, shared }
+        Self {
+            connection: Arc::new(Connection { client }),
+            shared,
+        }
     }
 
     /// Publish as an integrator; retained as the topic says.
@@ -89,7 +104,8 @@ impl Observer {
 
     /// Publish any text.
     pub fn publish_raw(&self, topic: &str, payload: &str, retain: bool) {
-        self.client
+        self.connection
+            .client
             .publish(topic, QoS::AtMostOnce, retain, payload.as_bytes().to_vec())
             .expect("the observer's queue takes a message");
     }
@@ -190,11 +206,5 @@ impl Observer {
             .iter()
             .map(|seen| format!("  {} {}\n", seen.topic, seen.payload))
             .collect()
-    }
-}
-
-impl Drop for Observer {
-    fn drop(&mut self) {
-        let _ = self.client.try_disconnect();
     }
 }

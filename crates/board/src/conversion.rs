@@ -142,14 +142,22 @@ mod tests {
         assert_eq!(duty_ns(DutyCycle::FULL), PILOT_PERIOD_NS);
     }
 
+    // covers: CFG-014, CFG-015
     #[test]
     fn threshold_becomes_active_time() {
+        for millivolts in 0..=12_000 {
+            assert_eq!(
+                threshold_ns(Millivolts(millivolts)),
+                Some(millivolts as u32 * 10 / 3)
+            );
+        }
         assert_eq!(threshold_ns(Millivolts(6000)), Some(20_000));
         assert_eq!(threshold_ns(Millivolts(12_000)), Some(40_000));
         assert_eq!(threshold_ns(Millivolts(12_001)), None);
         assert_eq!(threshold_ns(Millivolts(-1)), None);
     }
 
+    // covers: PL-003
     #[test]
     fn motor_locks_backward_and_unlocks_forward() {
         assert_eq!(motor_inputs(LockDrive::Unlock), (true, false));

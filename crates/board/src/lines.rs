@@ -378,6 +378,7 @@ mod tests {
         }
     }
 
+    // covers: PL-006
     #[test]
     fn active_low_inputs_are_inverted_and_others_are_not() {
         let low = InputLevels::default();
@@ -398,6 +399,7 @@ mod tests {
         assert_eq!(levels.rotary_position().index(), 6);
     }
 
+    // covers: PL-004
     #[test]
     fn coasting_motor_holds_the_inverted_line_high() {
         let coast = OutputLevels::lock_drive(LockDrive::Coast);
@@ -422,6 +424,16 @@ mod tests {
                 .filter(|line| line.start_level())
                 .count(),
             1
+        );
+    }
+
+    // covers: PL-008
+    #[test]
+    fn cover_lock_is_left_alone() {
+        assert!(
+            OutputLine::ALL
+                .into_iter()
+                .all(|line| !line.name().starts_with("MOTOR_2"))
         );
     }
 

@@ -80,7 +80,11 @@ impl Remote {
             if sequence == self.sequence {
                 return Ok(reply);
             }
-            // The late answer to a request that was given up.
+            // The late answer to a request that was given up; a peer that sends
+            // nothing else must not hold us.
+            if start.elapsed() > DEADLINE {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
     }
 
@@ -289,6 +293,22 @@ mod tests {
             AdcRaw::new(3).ok_or(SensorFault)
         );
         answer.join().unwrap();
+    }
+
+    #[test]
+    fn flood_of_late_answers_ends_at_the_deadline() {
+        let Peer {
+            mut remote,
+            mut stream,
+            _dir,
+        } = peer();
+        let flood = thread::spawn(move || {
+            let frame = readings(1).encode(u16::MAX);
+            while stream.write_all(&frame).is_ok() {}
+        });
+        assert_eq!(remote.adc_counts(), AdcCounts::FAILED);
+        drop(remote);
+        flood.join().unwrap();
     }
 
     #[test]

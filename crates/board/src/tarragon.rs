@@ -118,3 +118,67 @@ impl Electrics for Tarragon {
         self.adc.counts()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn config(dir: &tempfile::TempDir, millivolts: i32) -> TarragonConfig {
+        TarragonConfig {
+            dev: dir.path().join("dev"),
+            sys: dir.path().join("sys"),
+            digital_input_threshold: Millivolts(millivolts),
+        }
+    }
+
+    #[test]
+    fn board_without_lines_names_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("dev")).unwrap();
+        let error = Tarragon::open(&config(&dir, 6000))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            error.contains("RELAY_1_SENSE") && error.contains("dev"),
+            "{error}"
+        );
+    }
+
+    // covers: CFG-014
+    #[test]
+    fn threshold_is_written_to_the_reference_generator() {
+        let dir = tempfile::tempdir().unwrap();
+        let device = dir.path().join("sys/devices/2084000.pwm");
+        let chip = dir.path().join("sys/class/pwm/pwmchip3");
+        fs::create_dir_all(&device).unwrap();
+        fs::create_dir_all(chip.join("pwm0")).unwrap();
+        symlink(device, chip.join("device")).unwrap();
+        for file in ["period", "duty_cycle", "enable"] {
+            fs::write(chip.join("pwm0").join(file), "0\n").unwrap();
+        }
+        set_input_threshold(&config(&dir, 6000)).unwrap();
+        let content = |file| fs::read_to_string(chip.join("pwm0").join(file)).unwrap();
+        assert_eq!(content("period"), "40000");
+        assert_eq!(content("duty_cycle"), "20000");
+        assert_eq!(content("enable"), "1");
+    }
+
+    // covers: CFG-015
+    #[test]
+    fn threshold_out_of_range_names_value_and_range() {
+        let dir = tempfile::tempdir().unwrap();
+        for millivolts in [-1, 12_001] {
+            let error = set_input_threshold(&config(&dir, millivolts))
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains(&millivolts.to_string()) && error.contains("12000"),
+                "{error}"
+            );
+        }
+    }
+}

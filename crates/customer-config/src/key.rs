@@ -254,7 +254,7 @@ impl Key {
         Self { applies, ..self }
     }
 
-    pub(crate) const fn is(self, meaning: &'static str, source: &'static str) -> Self {
+    pub(crate) const fn means(self, meaning: &'static str, source: &'static str) -> Self {
         Self {
             meaning,
             source,

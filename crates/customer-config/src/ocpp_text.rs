@@ -69,7 +69,6 @@ fn plain(value: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::keys;
 
     #[test]

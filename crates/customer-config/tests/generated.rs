@@ -18,9 +18,11 @@ fn the_reference_page_is_fresh() {
 
 #[test]
 fn the_schema_is_fresh() {
+    // Compared as values: the order of members depends on features of other crates.
+    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
     let stale = "docs/reference/customer.schema.json is stale: run `just docs`";
     assert!(
-        committed("customer.schema.json") == json_schema(),
+        parse(&committed("customer.schema.json")) == parse(&json_schema()),
         "{stale}"
     );
 }

@@ -166,6 +166,12 @@ impl Bus {
         self.outbox.subscribe(topic.name());
     }
 
+    /// Have the broker send the retained value of a subscribed topic again, marked
+    /// as retained: MQTT 3.1.1 does not tell of a live message whether it was kept.
+    pub fn refresh<T: Payload>(&self, topic: &Topic<T>) {
+        self.outbox.refresh(topic.name());
+    }
+
     /// Receive all members of `family`.
     pub fn subscribe_family<T: Payload>(&self, family: &TopicFamily<T>) {
         self.outbox.subscribe(family.filter());

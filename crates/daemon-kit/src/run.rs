@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use customer_config::Customer;
+
 use crate::arguments::Parsed;
 use crate::{Arguments, Bus, DaemonOption, Error, Shutdown, Supervisor, logging};
 
@@ -22,6 +24,22 @@ pub struct Context {
     pub shutdown: Shutdown,
     /// systemd.
     pub supervisor: Supervisor,
+}
+
+impl Context {
+    /// customer.json of the configuration directory; what it warns of is logged.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] when the file is missing or unusable.
+    pub fn customer(&self) -> Result<Customer, Error> {
+        let path = self.arguments.config_dir.join("customer.json");
+        let (customer, warnings) = Customer::load(&path)
+            .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
+        for warning in warnings {
+            tracing::warn!("{}: {warning}", path.display());
+        }
+        Ok(customer)
+    }
 }
 
 /// Run a daemon until it ends or is asked to stop.

@@ -1,7 +1,7 @@
 //! Relay 1 and its contactor: throttles, feedback and weld detection (guide 8.13,
 //! 14.1 table 47, 15.13; timings of guide 3.4 table 14).
 
-use crate::machine::Deadline;
+use crate::step::Deadline;
 use crate::{Inputs, Millis, SensorFault};
 
 /// The feedback contact bounces for less than this.
@@ -283,5 +283,193 @@ const fn position(closed: bool) -> ContactorPosition {
         ContactorPosition::Closed
     } else {
         ContactorPosition::Opened
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(active: bool) -> Result<Inputs, SensorFault> {
+        Ok(Inputs {
+            relay_1_sense: active,
+            ..Inputs::default()
+        })
+    }
+
+    /// A contactor, normally open feedback, that rests open at 7 s.
+    fn rested() -> Contactor {
+        let mut contactor = Contactor::new(Millis(0), Feedback::NormallyOpen);
+        contactor.observe(Millis(7_000), inputs(false));
+        assert!(contactor.may_close(Millis(7_000)));
+        contactor
+    }
+
+    fn closed() -> Contactor {
+        let mut contactor = rested();
+        contactor.close(Millis(7_000));
+        contactor.observe(Millis(7_030), inputs(true));
+        contactor.observe(Millis(7_040), inputs(true));
+        assert_eq!(contactor.motion, Motion::Closed);
+        contactor
+    }
+
+    // covers: CON-003, CON-004, CON-006, CON-007
+    #[test]
+    fn feedback_types_read_the_sense_input_their_way() {
+        use ContactorPosition::{Closed, Opened, Unknown};
+        for (feedback, active, position) in [
+            (Feedback::NormallyOpen, true, Closed),
+            (Feedback::NormallyOpen, false, Opened),
+            (Feedback::NormallyClosed, true, Opened),
+            (Feedback::NormallyClosed, false, Closed),
+            (Feedback::None, true, Unknown),
+            (Feedback::None, false, Unknown),
+        ] {
+            let mut contactor = Contactor::new(Millis(0), feedback);
+            contactor.observe(Millis(10), inputs(active));
+            assert_eq!(contactor.position(), position, "{feedback:?} {active}");
+        }
+        assert_eq!(Feedback::default(), Feedback::NormallyOpen);
+    }
+
+    // covers: CON-008, CON-019
+    #[test]
+    fn a_contactor_that_does_not_close_in_250_ms_is_a_fault() {
+        let mut contactor = rested();
+        contactor.close(Millis(7_000));
+        contactor.observe(Millis(7_249), inputs(false));
+        assert!(contactor.is_commanded_closed());
+        contactor.observe(Millis(7_250), inputs(false));
+        assert_eq!(contactor.fault(), Some(ContactorFault::NotClosed));
+        assert!(!contactor.is_commanded_closed());
+    }
+
+    // covers: CON-012, CON-014
+    #[test]
+    fn a_contactor_that_does_not_open_in_250_ms_is_welded_for_good() {
+        let mut contactor = closed();
+        contactor.open(Millis(8_000));
+        contactor.observe(Millis(8_249), inputs(true));
+        assert_eq!(contactor.fault(), None);
+        contactor.observe(Millis(8_250), inputs(true));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
+        assert!(!contactor.is_proven_open());
+        contactor.observe(Millis(9_000), inputs(false));
+        contactor.observe(Millis(9_010), inputs(false));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
+        assert!(contactor.is_proven_open(), "the plug may be released now");
+        assert!(!contactor.may_close(Millis(100_000)));
+    }
+
+    #[test]
+    fn a_contactor_that_is_closed_at_start_is_welded() {
+        let mut contactor = Contactor::new(Millis(0), Feedback::NormallyOpen);
+        contactor.observe(Millis(10), inputs(true));
+        assert_eq!(
+            (contactor.fault(), contactor.is_proven_open()),
+            (None, false)
+        );
+        contactor.observe(Millis(250), inputs(true));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
+    }
+
+    #[test]
+    fn unexpected_edges_are_faults_after_10_ms() {
+        let mut contactor = closed();
+        contactor.observe(Millis(8_000), inputs(false));
+        contactor.observe(Millis(8_009), inputs(false));
+        assert_eq!(contactor.fault(), None);
+        contactor.observe(Millis(8_010), inputs(false));
+        assert_eq!(contactor.fault(), Some(ContactorFault::OpenedByItself));
+
+        let mut contactor = rested();
+        contactor.observe(Millis(8_000), inputs(true));
+        assert!(
+            !contactor.is_proven_open(),
+            "doubt is enough to keep the plug locked"
+        );
+        contactor.observe(Millis(8_010), inputs(true));
+        assert_eq!(contactor.fault(), Some(ContactorFault::ClosedByItself));
+    }
+
+    #[test]
+    fn a_glitch_shorter_than_10_ms_is_not_an_edge() {
+        let mut contactor = closed();
+        for now in (8_000..9_000).step_by(10) {
+            contactor.observe(Millis(now), inputs(now % 20 == 0));
+        }
+        assert_eq!(
+            (contactor.fault(), contactor.motion),
+            (None, Motion::Closed)
+        );
+    }
+
+    #[test]
+    fn a_closing_that_is_broken_off_may_twitch() {
+        let mut contactor = rested();
+        contactor.close(Millis(7_000));
+        contactor.observe(Millis(7_010), inputs(false));
+        contactor.open(Millis(7_010));
+        for (now, active) in [(7_020, false), (7_030, true), (7_040, true), (7_050, false)] {
+            contactor.observe(Millis(now), inputs(active));
+            assert!(!contactor.is_proven_open());
+        }
+        contactor.observe(Millis(7_060), inputs(false));
+        contactor.observe(Millis(7_260), inputs(false));
+        assert_eq!(
+            (contactor.fault(), contactor.is_proven_open()),
+            (None, true)
+        );
+    }
+
+    #[test]
+    fn an_unreadable_feedback_is_a_fault_after_250_ms() {
+        let mut contactor = closed();
+        contactor.observe(Millis(8_000), Err(SensorFault));
+        assert_eq!(contactor.position(), ContactorPosition::Unknown);
+        contactor.observe(Millis(8_249), Err(SensorFault));
+        assert_eq!(contactor.fault(), None);
+        contactor.observe(Millis(8_250), Err(SensorFault));
+        assert_eq!(contactor.fault(), Some(ContactorFault::FeedbackUnreadable));
+    }
+
+    // covers: CON-015
+    #[test]
+    fn closing_waits_6_s_from_opening_and_10_s_from_closing() {
+        let mut contactor = closed();
+        contactor.open(Millis(7_500));
+        contactor.observe(Millis(7_520), inputs(false));
+        contactor.observe(Millis(7_530), inputs(false));
+        assert!(!contactor.may_close(Millis(16_999)) && contactor.may_close(Millis(17_000)));
+
+        let mut contactor = closed();
+        contactor.open(Millis(60_000));
+        contactor.observe(Millis(60_020), inputs(false));
+        contactor.observe(Millis(60_030), inputs(false));
+        assert!(!contactor.may_close(Millis(65_999)) && contactor.may_close(Millis(66_000)));
+    }
+
+    // covers: CON-005
+    #[test]
+    fn without_feedback_a_motion_takes_its_time_and_nothing_is_a_fault() {
+        let mut contactor = Contactor::new(Millis(0), Feedback::None);
+        contactor.expire(Millis(249));
+        assert!(!contactor.is_proven_open());
+        contactor.expire(Millis(250));
+        assert!(contactor.is_proven_open() && contactor.may_close(Millis(6_000)));
+        contactor.close(Millis(6_000));
+        for now in 6_000..7_000 {
+            contactor.expire(Millis(now));
+            contactor.observe(Millis(now), inputs(now % 7 == 0));
+        }
+        assert_eq!(
+            (contactor.fault(), contactor.motion),
+            (None, Motion::Closed)
+        );
+        contactor.open(Millis(7_000));
+        assert!(!contactor.is_proven_open());
+        contactor.expire(Millis(7_250));
+        assert!(contactor.is_proven_open());
     }
 }

@@ -25,6 +25,7 @@
 mod actuation;
 mod authorization;
 mod availability;
+mod config;
 mod contactor;
 mod limits;
 mod lock;
@@ -32,25 +33,29 @@ mod lock_profile;
 mod machine;
 mod pilot;
 mod proximity;
+mod reading;
 mod sample;
 mod session;
 mod status;
+mod step;
 mod units;
 
 pub use actuation::{Actuation, DigitalOutputs, LockDrive, PilotOutput};
 pub use authorization::{Authentication, Grant};
 pub use availability::{Availability, Operation};
+pub use config::{Config, Connection};
 pub use contactor::{ContactorFault, ContactorPosition, Feedback};
 pub use limits::DynamicSlot;
 pub use lock::LockFailure;
 pub use lock_profile::{LockPosition, LockProfile};
-pub use machine::{Config, Connection, Input, Machine, Request, Step};
-pub use pilot::{CpState, PilotFault};
+pub use machine::Machine;
 pub use proximity::{CableCoding, ProximityError};
+pub use reading::{CpState, PilotFault};
 pub use sample::{
     DigitalInput, DigitalInputs, GridRating, Inputs, PhaseCount, PilotPeaks, RotaryPosition,
     Sample, SensorFault,
 };
 pub use session::StopReason;
 pub use status::{Event, Events, SessionState, Status, UnlockResult};
+pub use step::{Input, Request, Step};
 pub use units::{Amperes, DutyCycle, Millis, Millivolts};

@@ -1,6 +1,6 @@
 //! All current limits and their minimum (guide 15.16).
 
-use crate::machine::Deadline;
+use crate::step::Deadline;
 use crate::{Amperes, Millis};
 
 /// Without the broker for this long the failsafe limit applies again.
@@ -131,5 +131,117 @@ impl Limits {
             Failsafe::Pending { at } => Some((at, "failsafe current limit")),
             Failsafe::Applies | Failsafe::Suspended => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(index: usize) -> DynamicSlot {
+        DynamicSlot::new(index).unwrap()
+    }
+
+    fn limits() -> Limits {
+        Limits::new(Amperes::new(40), Amperes::new(32), None)
+    }
+
+    // covers: LIM-001, LIM-002, LIM-007
+    #[test]
+    fn the_offered_limit_is_the_minimum_of_all() {
+        let values = [None, Some(0), Some(59), Some(60), Some(163), Some(400)];
+        let mut seed = 1_u64;
+        let mut pick = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            values[(seed >> 33) as usize % values.len()].map(Amperes::from_deci)
+        };
+        for _ in 0..10_000 {
+            let mut limits = limits();
+            let mut expected = 320;
+            let cable = pick();
+            let chosen = [pick(), pick(), pick(), pick(), pick()];
+            let ocpp = pick();
+            for (index, limit) in chosen.into_iter().enumerate() {
+                limits.set_dynamic(slot(index), limit);
+            }
+            limits.set_ocpp(ocpp);
+            let physical = limits.physical(cable);
+            assert_eq!(
+                physical.deci(),
+                cable.map_or(320, |cable| cable.deci().min(320))
+            );
+            for limit in chosen.into_iter().chain([cable, ocpp]).flatten() {
+                expected = expected.min(limit.deci());
+            }
+            assert_eq!(limits.offered(cable).deci(), expected);
+        }
+    }
+
+    // covers: LIM-014, LIM-015, LIM-016
+    #[test]
+    fn the_guide_s_example_gives_6_a_and_then_13_a() {
+        let mut limits = limits();
+        limits.set_dynamic(slot(0), Some(Amperes::new(16)));
+        limits.set_dynamic(slot(1), Some(Amperes::new(13)));
+        limits.set_dynamic(slot(2), Some(Amperes::new(6)));
+        assert_eq!(limits.offered(None), Amperes::new(6));
+        limits.set_dynamic(slot(2), Some(Amperes::new(20)));
+        assert_eq!(limits.offered(None), Amperes::new(13));
+        limits.remove_dynamic(slot(1));
+        assert_eq!(limits.offered(None), Amperes::new(16));
+        assert_eq!(DynamicSlot::new(5), None);
+    }
+
+    // covers: LIM-020, LIM-021, LIM-022
+    #[test]
+    fn the_failsafe_limit_applies_until_a_limit_arrives_and_never_raises() {
+        for (failsafe, at_start) in [(None, 32), (Some(8), 8), (Some(63), 32), (Some(3), 3)] {
+            let failsafe = failsafe.map(Amperes::new);
+            let fresh = Limits::new(Amperes::new(40), Amperes::new(32), failsafe);
+            assert_eq!(fresh.offered(None), Amperes::new(at_start), "{failsafe:?}");
+
+            let mut limits = fresh;
+            limits.remove_dynamic(slot(0));
+            assert_eq!(limits.offered(None), Amperes::new(at_start), "not a limit");
+            limits.set_dynamic(slot(0), Some(Amperes::new(16)));
+            assert_eq!(limits.offered(None), Amperes::new(16));
+
+            let mut limits = fresh;
+            limits.set_ocpp(None);
+            assert_eq!(
+                limits.offered(None),
+                Amperes::new(32),
+                "said to be no limit"
+            );
+        }
+    }
+
+    #[test]
+    fn the_failsafe_limit_applies_again_30_s_after_the_broker_was_lost() {
+        let mut limits = Limits::new(Amperes::new(32), Amperes::new(32), Some(Amperes::new(8)));
+        limits.set_ocpp(Some(Amperes::new(16)));
+        limits.broker_lost(Millis(1_000));
+        limits.broker_lost(Millis(20_000));
+        assert_eq!(
+            limits.deadline(),
+            Some((Millis(31_000), "failsafe current limit"))
+        );
+        limits.expire(Millis(30_999));
+        assert_eq!(limits.offered(None), Amperes::new(16));
+        limits.expire(Millis(31_000));
+        assert_eq!(limits.offered(None), Amperes::new(8));
+        limits.broker_connected();
+        assert_eq!(
+            limits.offered(None),
+            Amperes::new(8),
+            "until a limit arrives"
+        );
+        limits.set_dynamic(slot(4), Some(Amperes::new(20)));
+        assert_eq!(limits.offered(None), Amperes::new(16));
+
+        limits.broker_lost(Millis(100_000));
+        limits.broker_connected();
+        limits.expire(Millis(200_000));
+        assert_eq!(limits.offered(None), Amperes::new(16), "back in time");
     }
 }

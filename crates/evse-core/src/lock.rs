@@ -11,7 +11,7 @@
 //! ```
 //! Every step towards unlocked is gated by the contactor being proven open (S4).
 
-use crate::machine::Deadline;
+use crate::step::Deadline;
 use crate::{LockDrive, LockPosition, LockProfile, Millis, Millivolts, Sample, SensorFault};
 
 /// The capacitor is charged from here on.
@@ -362,6 +362,11 @@ impl PlugLock {
             | Motion::Braking { .. }
             | Motion::Stuck { .. } => false,
         }
+    }
+
+    /// The last round shows the locked position, or there is no feedback.
+    pub(crate) fn shows_locked(&self) -> bool {
+        !self.profile.has_feedback() || self.senses.position == Some(LockPosition::Locked)
     }
 
     /// Two drives were in vain.

@@ -11,99 +11,15 @@ use crate::lock::PlugLock;
 use crate::pilot::Pilot;
 use crate::proximity::Proximity;
 use crate::session::{Ev, Facts, Finish, Plug, Session};
+use crate::step::Deadline;
 use crate::{
-    Actuation, Amperes, Authentication, Availability, CpState, DigitalOutputs, DutyCycle,
-    DynamicSlot, Event, Events, Feedback, Grant, LockDrive, LockPosition, LockProfile, Millis,
-    Operation, PilotOutput, ProximityError, Sample, SessionState, Status, StopReason, UnlockResult,
+    Actuation, Amperes, Availability, Config, Connection, CpState, DigitalOutputs, DutyCycle,
+    Event, Events, Grant, Input, LockDrive, LockPosition, Millis, PilotOutput, ProximityError,
+    Request, Sample, SessionState, Status, Step, StopReason, UnlockResult,
 };
 
 /// A request to unlock is answered in time for the 20 s of guide 3.4 table 14.
 const UNLOCK_ANSWER_MS: u64 = 19_000;
-
-/// When something happens by time alone, and what.
-pub(crate) type Deadline = (Millis, &'static str);
-
-/// How the EV is connected (`ports[0]/pluggable`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Connection {
-    /// A socket with a plug lock; the cable is rated by the proximity pilot.
-    Socket {
-        /// The plug lock motor.
-        lock: LockProfile,
-    },
-    /// An attached cable.
-    FixedCable {
-        /// Its rating per phase.
-        limit: Amperes,
-    },
-}
-
-/// What never changes while the machine runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Config {
-    /// Socket or attached cable.
-    pub connection: Connection,
-    /// Rating of the station per phase (`evse_current_limit`).
-    pub evse_limit: Amperes,
-    /// Rating of the grid connection per phase, from the rotary switch.
-    pub grid_limit: Amperes,
-    /// Applies from start until the first limit arrives, and 30 s after the broker
-    /// was lost (`failsafe_current_limit`); `None` is off.
-    pub failsafe: Option<Amperes>,
-    /// Wiring of the contactor's auxiliary contact.
-    pub contactor_feedback: Feedback,
-    /// How users are authorised.
-    pub authentication: Authentication,
-    /// Charge an EV that asks for ventilation although there is none.
-    pub always_accept_state_d: bool,
-}
-
-/// What others ask for. A request can permit, limit or stop; none closes a contactor (S9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Request {
-    /// A dynamic current limit; `None` is "no limit".
-    DynamicLimit(DynamicSlot, Option<Amperes>),
-    /// A dynamic limit's name is gone.
-    RemoveDynamicLimit(DynamicSlot),
-    /// The central system's current limit; `None` is "no limit".
-    OcppLimit(Option<Amperes>),
-    /// A grant; counts only with [`Authentication::Mqtt`] and [`Authentication::Ocpp`].
-    Authorization(Grant),
-    /// The customer's wish.
-    CustomerOperation(Operation),
-    /// The central system's wish.
-    BackendOperation(Operation),
-    /// The local broker is reachable.
-    BrokerConnected,
-    /// The local broker is gone.
-    BrokerLost,
-    /// Unlock the plug; a running session ends first (OCPP UnlockConnector).
-    Unlock,
-}
-
-/// What makes the machine step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Input {
-    /// A round of measurements, taken while the last step's actuation was applied.
-    Sample(Sample),
-    /// A request.
-    Request(Request),
-    /// A deadline has come.
-    Tick,
-}
-
-/// What a step brings.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The level of every output.
-    pub actuation: Actuation,
-    /// When to step again with [`Input::Tick`] unless something else comes first,
-    /// and what for.
-    pub deadline: Option<(Millis, &'static str)>,
-    /// What happened.
-    pub events: Events,
-}
 
 /// Socket or attached cable, with what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,10 +155,26 @@ impl Machine {
     }
 
     fn grant(&mut self, grant: Grant) {
+        let granted_before = self.authorization.is_granted();
         self.authorization.set(grant);
-        // A new grant is a new attempt, with the plug as it is now.
-        if let (Session::Finished(_), true) = (self.session, self.authorization.is_granted()) {
-            self.session = Session::Connected;
+        // A new grant is a new attempt with the plug as it is now; a permanent one
+        // that the broker merely repeats is not new.
+        let is_new = match grant {
+            Grant::OneSession => self.authorization.is_granted(),
+            Grant::Permanent => self.authorization.is_granted() && !granted_before,
+            Grant::Revoked => false,
+        };
+        match self.session {
+            Session::Finished(_) if is_new => self.session = Session::Connected,
+            Session::Finished(_)
+            | Session::Starting
+            | Session::Vacant
+            | Session::Connected
+            | Session::Securing
+            | Session::Ready
+            | Session::Charging
+            | Session::Withdrawing { .. }
+            | Session::Failed(_) => {}
         }
     }
 
@@ -320,11 +252,14 @@ impl Machine {
             events.push(Event::ChargingStopped(reason));
         }
         match (before.is_running(), next.is_running(), self.stop_reason) {
-            (false, true, _) => events.push(Event::SessionStarted),
+            (false, true, _) => {
+                self.stop_reason = None;
+                events.push(Event::SessionStarted);
+            }
             (true, false, Some(reason)) => events.push(Event::SessionEnded(reason)),
             (true, false, None) | (true, true, _) | (false, false, _) => {}
         }
-        if next == Session::Vacant {
+        if next == Session::Vacant && before != Session::Starting {
             self.authorization.use_up();
         }
     }
@@ -390,8 +325,9 @@ impl Machine {
             Outlet::Socket { lock, .. } => match lock.failure() {
                 Some(failure) if lock.is_stuck() => Plug::Stuck(failure),
                 Some(_) => Plug::Moving,
-                None if lock.is_at_rest(LockPosition::Locked) => Plug::Secured,
-                None => Plug::Moving,
+                None if !lock.is_at_rest(LockPosition::Locked) => Plug::Moving,
+                None if lock.shows_locked() => Plug::Secured,
+                None => Plug::Doubtful,
             },
         }
     }

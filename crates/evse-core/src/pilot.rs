@@ -1,8 +1,9 @@
-//! The control pilot as an input: from two voltages to a state (IEC 61851-1
-//! table A.4), with hysteresis, agreement of two rounds and supervision.
+//! The control pilot as an input: agreement of two rounds, the EV's request for
+//! energy, and supervision.
 
-use crate::machine::Deadline;
-use crate::{DutyCycle, Millis, Millivolts, PilotOutput, PilotPeaks, SensorFault};
+use crate::reading::{Bands, Reading};
+use crate::step::Deadline;
+use crate::{CpState, Millis, PilotFault, PilotOutput, PilotPeaks, SensorFault};
 
 /// A reading outside C/D must be disproved within this time or counts as true.
 /// The rounds come every 5 to 10 ms, so a single disturbed round is forgiven
@@ -14,159 +15,15 @@ const STALE_MS: u64 = 100;
 /// loose contact doesn't turn the offer on and off many times a second.
 const RECOVERY_MS: u64 = 3_000;
 
-/// States of the control pilot (IEC 61851-1 table A.4, guide 15.3 table 57).
+/// The EV's answer to an offer of current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CpState {
-    /// +12 V: no EV.
-    A,
-    /// +9 V: EV connected, not ready.
-    B,
-    /// +6 V: EV requests energy.
-    C,
-    /// +3 V: EV requests energy and ventilation.
-    D,
-    /// 0 V: pilot shorted to PE, or no supply.
-    E,
-    /// -12 V: station not available.
-    F,
-}
-
-/// Why the pilot can't be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PilotFault {
-    /// The sensor gave no value.
-    Sensor,
-    /// No round arrived in time: the control loop or the sensor is frozen.
-    Stale,
-    /// A peak lies outside every band of table A.4.
-    OutOfRange,
-    /// The negative half wave mirrors the positive one: the EV's diode is missing
-    /// or shorted. Latched until the EV leaves.
-    Diode,
-    /// The line doesn't follow the output stage (an oscillation without negative
-    /// half wave, or one where none is commanded). Latched until the EV leaves.
-    Output,
-}
-
-/// What one round shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Reading {
-    State(CpState),
-    Fault(PilotFault),
-}
-
-/// The band of one peak; `Outside` is none of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Band {
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-    Outside,
-}
-
-impl Band {
-    /// Between two bands the one that was seen before wins.
-    fn of(peak: Millivolts, before: Self) -> Self {
-        match peak.0 {
-            13_001.. => Self::Outside,
-            11_000..=13_000 => Self::A,
-            10_000..=10_999 => match before {
-                Self::A => Self::A,
-                Self::B | Self::C | Self::D | Self::E | Self::F | Self::Outside => Self::B,
-            },
-            8_000..=9_999 => Self::B,
-            7_000..=7_999 => match before {
-                Self::A | Self::B => Self::B,
-                Self::C | Self::D | Self::E | Self::F | Self::Outside => Self::C,
-            },
-            5_000..=6_999 => Self::C,
-            4_000..=4_999 => match before {
-                Self::A | Self::B | Self::C => Self::C,
-                Self::D | Self::E | Self::F | Self::Outside => Self::D,
-            },
-            2_000..=3_999 => Self::D,
-            -1_000..=1_999 => Self::E,
-            -2_000..=-1_001 => match before {
-                Self::A | Self::B | Self::C | Self::D | Self::E => Self::E,
-                Self::F | Self::Outside => Self::Outside,
-            },
-            -10_000..=-2_001 => Self::Outside,
-            -11_000..=-10_001 => match before {
-                Self::F => Self::F,
-                Self::A | Self::B | Self::C | Self::D | Self::E | Self::Outside => Self::Outside,
-            },
-            -13_000..=-11_001 => Self::F,
-            ..=-13_001 => Self::Outside,
-        }
-    }
-}
-
-/// Both bands of the last valid round: the memory of the hysteresis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Bands {
-    positive: Band,
-    negative: Band,
-}
-
-impl Bands {
-    /// What the peaks mean while `driven` is on the line.
-    fn judge(self, peaks: PilotPeaks, driven: PilotOutput) -> Reading {
-        let (positive, negative) = (peaks.positive.0, peaks.negative.0);
-        let mirrored = positive.saturating_add(negative).saturating_abs() <= 1_200;
-        let (modulated, steady_minus) = match driven {
-            // A released line floats: whatever is measured, it is state E.
-            PilotOutput::Released => return Reading::State(CpState::E),
-            PilotOutput::Duty(duty) => (duty.is_modulated(), duty == DutyCycle::ZERO),
-        };
-        // A short to PE: no positive half wave, and no negative one either.
-        if positive < 2_000
-            && if modulated {
-                mirrored
-            } else {
-                negative > -10_000
-            }
-        {
-            return Reading::State(CpState::E);
-        }
-        if modulated && mirrored && self.positive != Band::A {
-            return Reading::Fault(PilotFault::Diode);
-        }
-        let state = match (self.positive, self.negative) {
-            (Band::Outside, _) | (_, Band::Outside) => {
-                return Reading::Fault(PilotFault::OutOfRange);
-            }
-            (Band::E | Band::F, Band::F) => CpState::F,
-            (Band::A, _) => CpState::A,
-            (Band::B, _) => CpState::B,
-            (Band::C, _) => CpState::C,
-            (Band::D, _) => CpState::D,
-            (Band::E, _) => CpState::E,
-            (Band::F, _) => CpState::F,
-        };
-        // The negative half wave must be there exactly when the stage oscillates.
-        let follows = match state {
-            CpState::A | CpState::B | CpState::C | CpState::D => {
-                !steady_minus && modulated == (self.negative == Band::F)
-            }
-            CpState::E | CpState::F => true,
-        };
-        if follows {
-            Reading::State(state)
-        } else {
-            Reading::Fault(PilotFault::Output)
-        }
-    }
-}
-
-/// A round and what it was measured under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Round {
-    reading: Reading,
-    /// A duty cycle that offers current was on the line.
-    under_offer: bool,
+enum Answer {
+    /// No request, or no offer.
+    None,
+    /// The last round showed a request.
+    Once,
+    /// The last two rounds did.
+    Twice,
 }
 
 /// Whether the EV asks for energy, decided faster than the published state.
@@ -201,10 +58,11 @@ pub(crate) struct Pilot {
     accepts_state_d: bool,
     bands: Bands,
     /// The last round, waiting for a second one that agrees.
-    last: Option<Round>,
+    last: Option<Reading>,
     /// What two rounds in a row agreed on.
     state: Option<CpState>,
     demand: Demand,
+    answer: Answer,
     supervision: Supervision,
     /// When the last valid round is too old.
     stale_at: Millis,
@@ -214,13 +72,11 @@ impl Pilot {
     pub(crate) const fn new(now: Millis, accepts_state_d: bool) -> Self {
         Self {
             accepts_state_d,
-            bands: Bands {
-                positive: Band::Outside,
-                negative: Band::Outside,
-            },
+            bands: Bands::UNKNOWN,
             last: None,
             state: None,
             demand: Demand::Absent,
+            answer: Answer::None,
             supervision: Supervision::Healthy,
             stale_at: now.after(STALE_MS),
         }
@@ -255,26 +111,25 @@ impl Pilot {
             Err(SensorFault) => Reading::Fault(PilotFault::Sensor),
             Ok(peaks) => {
                 self.stale_at = now.after(STALE_MS);
-                self.bands = Bands {
-                    positive: Band::of(peaks.positive, self.bands.positive),
-                    negative: Band::of(peaks.negative, self.bands.negative),
-                };
-                self.bands.judge(peaks, driven)
+                self.bands.read(peaks, driven)
             }
         };
-        let agreed = match (self.last.map(|round| round.reading), reading) {
+        let agreed = match (self.last, reading) {
             (Some(Reading::State(before)), Reading::State(state)) => before == state,
             // Two different faults in a row are still a fault.
             (Some(Reading::Fault(_)), Reading::Fault(_)) => true,
             (None | Some(Reading::State(_) | Reading::Fault(_)), _) => false,
         };
-        self.last = Some(Round {
-            reading,
-            under_offer: match driven {
-                PilotOutput::Duty(duty) => duty.offered().is_some(),
-                PilotOutput::Released => false,
-            },
-        });
+        self.last = Some(reading);
+        let offered = match driven {
+            PilotOutput::Duty(duty) => duty.offered().is_some(),
+            PilotOutput::Released => false,
+        };
+        self.answer = match (offered && self.requests_energy(reading), self.answer) {
+            (false, _) => Answer::None,
+            (true, Answer::None) => Answer::Once,
+            (true, Answer::Once | Answer::Twice) => Answer::Twice,
+        };
         self.demand = match (self.demand, self.requests_energy(reading)) {
             (Demand::Present | Demand::Doubtful { .. }, true) => Demand::Present,
             (Demand::Absent, true) if agreed => Demand::Present,
@@ -307,10 +162,8 @@ impl Pilot {
             }
             Reading::Fault(fault) => {
                 self.state = None;
-                self.last = Some(Round {
-                    reading,
-                    under_offer: false,
-                });
+                self.last = Some(reading);
+                self.answer = Answer::None;
                 self.demand = Demand::Absent;
                 self.supervision = match (self.supervision, fault) {
                     (Supervision::Latched { fault }, _) => Supervision::Latched { fault },
@@ -340,11 +193,10 @@ impl Pilot {
         }
     }
 
-    /// The last round showed a request while current was offered: C2 or D2. A
-    /// request seen at +12 V steady (C1) is not enough to close a contactor.
+    /// The last two rounds showed a request while current was offered: C2 or D2.
+    /// A request seen at +12 V steady (C1) is not enough to close a contactor.
     pub(crate) fn answers_offer(&self) -> bool {
-        self.last
-            .is_some_and(|round| round.under_offer && self.requests_energy(round.reading))
+        self.answer == Answer::Twice
     }
 
     /// The fault that forbids charging.
@@ -372,5 +224,191 @@ impl Pilot {
             recovery,
             Some((self.stale_at, "control pilot stale")),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Amperes, DutyCycle, Millivolts};
+
+    const OFFER: PilotOutput = PilotOutput::Duty(DutyCycle::offering(Amperes::new(16)));
+    const PLUS: PilotOutput = PilotOutput::Duty(DutyCycle::FULL);
+    const MINUS: PilotOutput = PilotOutput::Duty(DutyCycle::ZERO);
+
+    fn round(positive: i32, negative: i32) -> Result<PilotPeaks, SensorFault> {
+        Ok(PilotPeaks {
+            positive: Millivolts(positive),
+            negative: Millivolts(negative),
+        })
+    }
+
+    /// A pilot that has seen these rounds, 10 ms apart.
+    fn after(driven: PilotOutput, rounds: &[(i32, i32)]) -> Pilot {
+        let mut pilot = Pilot::new(Millis(0), false);
+        for (number, (positive, negative)) in (1_u64..).zip(rounds) {
+            pilot.expire(Millis(number * 10));
+            pilot.observe(Millis(number * 10), round(*positive, *negative), driven);
+        }
+        pilot
+    }
+
+    // covers: CP-003, CP-004, CP-005, CP-007, CP-008, CP-010, CP-011, CP-012
+    #[test]
+    fn both_peaks_together_make_the_state() {
+        use CpState::*;
+        for (driven, positive, negative, state) in [
+            // As measured on the real board.
+            (PLUS, 11_956, 55, A),
+            (PLUS, 8_919, 65, B),
+            (OFFER, 5_900, -11_625, C),
+            (OFFER, 8_957, -11_615, B),
+            (OFFER, 11_947, -11_615, A),
+            (OFFER, 3_000, -11_615, D),
+            (PLUS, 6_000, 60, C),
+            (PLUS, 3_000, 60, D),
+            (MINUS, -11_951, -11_951, F),
+            (MINUS, -55, -11_951, F),
+            (OFFER, 20, -30, E),
+            (PLUS, 20, -30, E),
+            (MINUS, 20, -30, E),
+            (OFFER, 1_000, -1_900, E),
+            (PLUS, 1_999, -9_999, E),
+            // A released line floats.
+            (PilotOutput::Released, 11_956, 55, E),
+        ] {
+            let pilot = after(driven, &[(positive, negative); 2]);
+            assert_eq!(pilot.state(), Some(state), "{positive} {negative}");
+            assert_eq!(pilot.fault(), None, "{positive} {negative}");
+        }
+    }
+
+    #[test]
+    fn what_fits_no_state_is_a_fault() {
+        for (driven, positive, negative, fault) in [
+            (OFFER, 8_919, -8_900, PilotFault::Diode),
+            (OFFER, 6_000, -4_900, PilotFault::Diode),
+            (OFFER, 3_000, -3_000, PilotFault::Diode),
+            (OFFER, 14_000, -11_615, PilotFault::OutOfRange),
+            (OFFER, 8_919, -14_000, PilotFault::OutOfRange),
+            (OFFER, 11_950, -10_500, PilotFault::OutOfRange),
+            (PLUS, 8_919, -5_000, PilotFault::OutOfRange),
+            // Stuck output stage.
+            (OFFER, 5_900, 60, PilotFault::Output),
+            (PLUS, 5_900, -11_625, PilotFault::Output),
+            (MINUS, 5_900, 60, PilotFault::Output),
+        ] {
+            let pilot = after(driven, &[(positive, negative); 2]);
+            assert_eq!(pilot.state(), None, "{positive} {negative}");
+            assert_eq!(pilot.fault(), Some(fault), "{positive} {negative}");
+        }
+    }
+
+    #[test]
+    fn a_diode_is_not_judged_in_state_a() {
+        let pilot = after(OFFER, &[(11_950, -11_950); 3]);
+        assert_eq!((pilot.state(), pilot.fault()), (Some(CpState::A), None));
+    }
+
+    #[test]
+    fn one_odd_round_is_forgiven() {
+        let c = (5_900, -11_625);
+        for odd in [(8_957, -11_615), (20, -30), (14_500, -11_615)] {
+            let pilot = after(OFFER, &[c, c, odd, c, odd, c]);
+            assert!(
+                pilot.energy_requested() && pilot.state() == Some(CpState::C),
+                "{odd:?}"
+            );
+            assert_eq!(pilot.fault(), None);
+        }
+    }
+
+    /// A line that collapses from C passes through the voltage of D.
+    #[test]
+    fn a_short_that_passes_through_d_is_never_d() {
+        let pilot = after(
+            OFFER,
+            &[
+                (5_900, -11_625),
+                (5_900, -11_625),
+                (3_000, -6_000),
+                (20, -30),
+            ],
+        );
+        assert_eq!(
+            (pilot.state(), pilot.energy_requested()),
+            (Some(CpState::C), false)
+        );
+        let mut pilot = pilot;
+        pilot.observe(Millis(50), round(20, -30), OFFER);
+        assert_eq!((pilot.state(), pilot.fault()), (Some(CpState::E), None));
+    }
+
+    #[test]
+    fn two_different_rounds_out_of_c_open_before_the_state_is_known() {
+        let c = (5_900, -11_625);
+        let pilot = after(OFFER, &[c, c, (8_957, -11_615), (11_947, -11_615)]);
+        assert!(!pilot.energy_requested());
+        assert_eq!(pilot.state(), Some(CpState::C), "B and A don't agree");
+    }
+
+    #[test]
+    fn an_odd_round_without_a_successor_counts_after_15_ms() {
+        let mut pilot = after(
+            OFFER,
+            &[(5_900, -11_625), (5_900, -11_625), (8_957, -11_615)],
+        );
+        assert_eq!(
+            pilot.deadlines()[0],
+            Some((Millis(45), "control pilot left C"))
+        );
+        pilot.expire(Millis(44));
+        assert!(pilot.energy_requested());
+        pilot.expire(Millis(45));
+        assert!(!pilot.energy_requested());
+    }
+
+    #[test]
+    fn a_request_counts_after_two_rounds_under_an_offer() {
+        let c1 = after(PLUS, &[(5_900, 60); 5]);
+        assert!(c1.energy_requested() && !c1.answers_offer());
+        let mut pilot = c1;
+        pilot.observe(Millis(60), round(5_900, -11_625), OFFER);
+        assert!(!pilot.answers_offer());
+        pilot.observe(Millis(70), round(5_900, -11_625), OFFER);
+        assert!(pilot.answers_offer());
+    }
+
+    #[test]
+    fn silence_of_100_ms_is_a_fault_that_needs_3_s_to_heal() {
+        let mut pilot = after(PLUS, &[(8_919, 65); 2]);
+        pilot.expire(Millis(119));
+        assert_eq!(pilot.fault(), None);
+        pilot.expire(Millis(120));
+        assert_eq!(
+            (pilot.fault(), pilot.state()),
+            (Some(PilotFault::Stale), None)
+        );
+        for number in 1..=302 {
+            let now = Millis(120 + number * 10);
+            pilot.expire(now);
+            pilot.observe(now, round(8_919, 65), PLUS);
+            assert_eq!(pilot.fault().is_some(), number < 301, "{number}");
+        }
+        assert_eq!(pilot.state(), Some(CpState::B));
+    }
+
+    #[test]
+    fn a_missing_diode_is_latched_until_the_ev_leaves() {
+        let mut pilot = after(OFFER, &[(5_900, -5_900); 2]);
+        for number in 3..1_000 {
+            pilot.expire(Millis(number * 10));
+            pilot.observe(Millis(number * 10), round(5_900, 60), PLUS);
+        }
+        assert_eq!(pilot.fault(), Some(PilotFault::Diode));
+        assert_eq!(pilot.state(), Some(CpState::C));
+        pilot.observe(Millis(10_000), round(11_956, 55), PLUS);
+        pilot.observe(Millis(10_010), round(11_956, 55), PLUS);
+        assert_eq!(pilot.fault(), None);
     }
 }

@@ -128,6 +128,10 @@ impl Proximity {
             return;
         }
         let Some(coding) = self.coding else { return };
+        if self.cable == Cable::Unjudged && self.candidate.is_some() {
+            // The plug has just come in: the coding is still the one from before.
+            return;
+        }
         let lowest = match self.cable {
             Cable::Unjudged => None,
             Cable::Rated { limit } | Cable::Reduced { limit } => Some(limit),
@@ -183,6 +187,138 @@ impl Proximity {
             Cable::Unjudged | Cable::Rated { .. } => None,
             Cable::Reduced { .. } => Some(ProximityError::Changed),
             Cable::Faulty { error, .. } => Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // covers: PP-001
+    #[test]
+    fn coding_follows_the_table() {
+        let rated = |amperes| CableCoding::Rated(Amperes::new(amperes));
+        for (low, high, coding) in [
+            (2_459, 3_300, CableCoding::NoCable),
+            (1_813, 2_458, rated(13)),
+            (1_170, 1_812, rated(20)),
+            (891, 1_169, rated(32)),
+            (751, 890, rated(63)),
+            (-1, 750, CableCoding::Invalid),
+        ] {
+            for voltage in [low, high] {
+                assert_eq!(
+                    CableCoding::from_voltage(Millivolts(voltage)),
+                    coding,
+                    "{voltage}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_coding_counts_when_it_has_held_for_50_ms() {
+        let mut proximity = Proximity::new();
+        let mut limits = Vec::new();
+        for (now, voltage) in [
+            (0, 1_000),
+            (10, 1_000),
+            (20, 2_000),
+            (30, 1_000),
+            (79, 1_000),
+        ] {
+            proximity.observe(Millis(now), Ok(Millivolts(voltage)));
+            proximity.judge(true, false);
+            limits.push(proximity.limit());
+        }
+        assert_eq!(limits, [None; 5]);
+        proximity.observe(Millis(80), Ok(Millivolts(1_000)));
+        proximity.judge(true, false);
+        assert_eq!(
+            (proximity.limit(), proximity.is_valid()),
+            (Some(Amperes::new(32)), true)
+        );
+    }
+
+    #[test]
+    fn a_cable_that_comes_with_its_ev_is_not_taken_for_none() {
+        let mut proximity = Proximity::new();
+        settle(&mut proximity, Ok(3_000), false);
+        proximity.judge(false, false);
+        for now in [100, 110, 120, 149] {
+            proximity.observe(Millis(now), Ok(Millivolts(1_000)));
+            proximity.judge(true, false);
+            assert_eq!((proximity.error(), proximity.is_valid()), (None, false));
+        }
+        proximity.observe(Millis(150), Ok(Millivolts(1_000)));
+        proximity.judge(true, false);
+        assert_eq!((proximity.error(), proximity.is_valid()), (None, true));
+    }
+
+    /// Settles on `voltage` and judges it in a session.
+    fn settle(proximity: &mut Proximity, voltage: Result<i32, SensorFault>, held: bool) {
+        for now in [0, 50] {
+            proximity.observe(Millis(now), voltage.map(Millivolts));
+            proximity.judge(true, held);
+        }
+    }
+
+    // covers: PP-009, PP-010
+    #[test]
+    fn the_lowest_coding_of_a_session_holds_until_the_ev_leaves() {
+        let mut proximity = Proximity::new();
+        settle(&mut proximity, Ok(1_000), true);
+        assert_eq!(
+            (proximity.limit(), proximity.error()),
+            (Some(Amperes::new(32)), None)
+        );
+        for (voltage, amperes) in [(1_500, 20), (1_000, 20), (2_000, 13), (800, 13)] {
+            settle(&mut proximity, Ok(voltage), true);
+            assert_eq!(proximity.limit(), Some(Amperes::new(amperes)), "{voltage}");
+            assert_eq!(proximity.error(), Some(ProximityError::Changed));
+            assert!(proximity.is_valid());
+        }
+        proximity.judge(false, true);
+        assert_eq!((proximity.limit(), proximity.error()), (None, None));
+    }
+
+    #[test]
+    fn a_raised_coding_is_not_believed_in_a_session_either() {
+        let mut proximity = Proximity::new();
+        settle(&mut proximity, Ok(1_500), true);
+        settle(&mut proximity, Ok(800), true);
+        assert_eq!(proximity.limit(), Some(Amperes::new(20)));
+        assert_eq!(proximity.error(), Some(ProximityError::Changed));
+    }
+
+    #[test]
+    fn before_a_session_the_coding_is_followed() {
+        let mut proximity = Proximity::new();
+        for (voltage, amperes) in [(1_500, 20), (800, 63), (2_000, 13)] {
+            settle(&mut proximity, Ok(voltage), false);
+            assert_eq!(proximity.limit(), Some(Amperes::new(amperes)));
+            assert_eq!(proximity.error(), None);
+        }
+    }
+
+    // covers: PP-005, PP-006
+    #[test]
+    fn no_cable_and_no_sense_are_errors_that_a_valid_coding_ends() {
+        for (voltage, error) in [
+            (Ok(3_000), ProximityError::NoCable),
+            (Ok(300), ProximityError::Invalid),
+            (Err(SensorFault), ProximityError::Invalid),
+        ] {
+            let mut proximity = Proximity::new();
+            settle(&mut proximity, Ok(1_000), true);
+            settle(&mut proximity, voltage, true);
+            assert_eq!(
+                (proximity.error(), proximity.is_valid()),
+                (Some(error), false)
+            );
+            settle(&mut proximity, Ok(1_000), true);
+            assert_eq!((proximity.error(), proximity.is_valid()), (None, true));
         }
     }
 }

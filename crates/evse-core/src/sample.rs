@@ -80,6 +80,17 @@ pub struct Sample {
     pub inputs: Result<Inputs, SensorFault>,
 }
 
+impl Sample {
+    /// Nothing could be read.
+    pub const FAILED: Self = Self {
+        pilot: Err(SensorFault),
+        proximity: Err(SensorFault),
+        lock_sense: Err(SensorFault),
+        lock_capacitor: Err(SensorFault),
+        inputs: Err(SensorFault),
+    };
+}
+
 /// Position of the rotary switch SW2, 0 to 15 (guide 4.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RotaryPosition(u8);

@@ -1,25 +1,30 @@
 //! The charging session: which state follows which, and why.
 //!
 //! ```text
-//!            contactor proven open
-//!  Starting -----------------------> Vacant <------------------ EV leaves, from every
-//!                                      |                        state below (seq. 2.1, 2.2)
-//!                       EV plugs in    |
-//!                       (seq. 1.1, 1.2)v   granted, operative, cable valid, no fault
-//!     +---------- revoked ---------> Connected --------------------------+
-//!     |                                ^                                 v
-//!     |                                +-- revoked, cable or pilot --- Securing
-//!     |                                                                  | plug locked
-//!     |                          offer withdrawn 6 s (seq. 10.2),        v
-//!     +--- Withdrawing <-----+   EV stops (10.1) -----------------> Ready (seq. 3.1, 3.2)
-//!              ^             |   EV stops (8.1), fault ----------->  |   ^
-//!              |         Charging <---- EV requests (seq. 4) --------+   |
-//!              |             |                                           |
-//!              +-------------+-- limit < 6 A, revoked, unlock (seq. 9.1) |
-//!                                                                        |
-//!  Finished: the plug is released although the EV is still there  <------+
-//!            (unlock requested, plug lock failed); until the EV leaves or a new grant
-//!  Failed:   contactor error, from every state; until restart
+//!                  Starting
+//!                     | contactor proven open, pilot read
+//!                     v
+//!                  Vacant <------------ the EV leaves, from every state below (seq. 2.1, 2.2)
+//!                     | the EV plugs in (seq. 1.1, 1.2)
+//!                     v
+//!   +-- revoked -> Connected <-- revoked, cable invalid --+
+//!   |                 | granted, operative, cable valid   |
+//!   |                 v                                   |
+//!   |              Securing ------------------------------+
+//!   |                 | plug locked
+//!   |                 v
+//!   +------------- Ready <-----------------------------------------+
+//!   |                 | the EV requests energy (seq. 4)            |
+//!   |                 v                                            |
+//!   |              Charging -- the EV stops (seq. 8.1), fault -----+
+//!   |                 | limit below 6 A, revoked, unlock (seq. 9.1)|
+//!   |                 v                                            |
+//!   +------------- Withdrawing -- the EV stops (seq. 10.1),        |
+//!                                 or 6 s are over (seq. 10.2) -----+
+//!
+//!   Finished  the plug is released although the EV is still there: unlock requested,
+//!             plug lock failed; until the EV leaves or a new grant comes
+//!   Failed    contactor error, from every state, until restart
 //! ```
 //! "seq." is a sequence of IEC 61851-1 table A.6.
 
@@ -74,6 +79,9 @@ pub(crate) enum Ev {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Plug {
     Secured,
+    /// Locked and at rest, but the feedback disagrees for the moment: enough to
+    /// go on, not enough to close a contactor.
+    Doubtful,
     Moving,
     Stuck(LockFailure),
 }
@@ -226,7 +234,7 @@ impl Session {
                 Some((Self::Connected, Some(reason)))
             }
             (Plug::Secured, _) => Some((Self::Ready, None)),
-            (Plug::Moving | Plug::Stuck(_), _) => None,
+            (Plug::Doubtful | Plug::Moving | Plug::Stuck(_), _) => None,
         }
     }
 
@@ -272,7 +280,7 @@ impl Session {
             return Some((Self::Ready, Some(reason)));
         }
         match facts.plug {
-            Plug::Secured => {}
+            Plug::Secured | Plug::Doubtful => {}
             Plug::Moving => return Some((Self::Ready, Some(UNSECURED))),
             Plug::Stuck(failure) => {
                 return Some((Self::Ready, Some(StopReason::LockFailure(failure))));
@@ -294,10 +302,7 @@ impl Session {
         cause: Withdrawal,
     ) -> Option<(Self, Option<StopReason>)> {
         // Sequence 10.1: the EV has stopped. Sequence 10.2: it had its time.
-        let over = now >= open_by
-            || !facts.energy_requested
-            || facts.inhibition.is_some()
-            || facts.plug != Plug::Secured;
+        let over = now >= open_by || !facts.energy_requested || facts.inhibition.is_some();
         if over {
             let next = match cause {
                 Withdrawal::NoCurrentAvailable => Self::Ready,

@@ -78,7 +78,8 @@ pub struct Status {
     pub authorized: bool,
     /// The session.
     pub session: SessionState,
-    /// Why charging or a session stopped last; `None` since charging goes on.
+    /// Why charging or the session stopped last; `None` from the next session or
+    /// charging on.
     pub stop_reason: Option<StopReason>,
 }
 

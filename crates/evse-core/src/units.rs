@@ -123,7 +123,7 @@ impl DutyCycle {
 mod tests {
     use super::*;
 
-    // covers: CP-002, CP-013, CP-014, CP-015, CP-020
+    // covers: CP-013, CP-014, CP-015, CP-020
     #[test]
     fn duty_cycle_follows_table_a7() {
         for (deci, hundredths) in [

@@ -287,7 +287,7 @@ async fn hold_the_port_named_in_the_environment() {
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
-// covers: MET-023, MET-027
+// covers: MET-023
 #[tokio::test]
 async fn a_port_held_by_another_process_is_waited_for_and_never_disturbed() {
     let meter = meter("eastron/sdm630");
@@ -305,4 +305,23 @@ async fn a_port_held_by_another_process_is_waited_for_and_never_disturbed() {
     tokio::task::yield_now().await;
     drop(holder);
     assert_eq!(waiting.await.unwrap().unwrap(), VOLTAGE_WORDS);
+}
+
+// covers: MET-027
+#[tokio::test]
+async fn two_readers_share_a_line_without_disturbing_each_other() {
+    let meter = meter("eastron/sdm630");
+    let reader = |start, words: [u16; 2]| {
+        let mut bus = bus(meter.path(), LocalEcho::Present);
+        tokio::spawn(async move {
+            for _ in 0..20 {
+                assert_eq!(read(&mut bus, start).await.unwrap(), words);
+            }
+        })
+    };
+    let voltage = reader(VOLTAGE, VOLTAGE_WORDS);
+    let current = reader(CURRENT, CURRENT_WORDS);
+    voltage.await.unwrap();
+    current.await.unwrap();
+    assert_eq!(meter.heard().len(), 40, "a request was lost or repeated");
 }

@@ -17,19 +17,25 @@ pub(crate) fn converse(mut stream: &UnixStream, station: &StationHandle) -> io::
         stream.read_exact(&mut frame)?;
         let (sequence, request) = Request::decode(&frame)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        stream.write_all(&answer(request, station).encode(sequence))?;
+        if let Some(reply) = answer(request, station) {
+            stream.write_all(&reply.encode(sequence))?;
+        }
     }
 }
 
-fn answer(request: Request, station: &StationHandle) -> Reply {
+/// `None` when the board was told to be silent.
+fn answer(request: Request, station: &StationHandle) -> Option<Reply> {
     let done = |done: bool| if done { Reply::Done } else { Reply::Refused };
     let mut plant = station.plant();
-    match request {
+    if plant.board_is_silent {
+        return None;
+    }
+    Some(match request {
         Request::SetLines(levels) => done(plant.set_lines(levels)),
         Request::SetPilotPwm { duty_ns, enabled } => done(plant.set_pilot_pwm(duty_ns, enabled)),
         Request::Read => Reply::Readings {
             adc: plant.adc_counts(),
             lines: plant.input_levels(),
         },
-    }
+    })
 }

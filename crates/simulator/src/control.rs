@@ -3,22 +3,23 @@
 //! `{"do":"plug_in","cable":"a32"}` is answered by `{"ok":true}`,
 //! `{"get":"state"}` by the state, and a mistake by `{"ok":false,"error":"..."}`.
 
+mod action;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use board::lines::OutputLine;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::plant::Plant;
-use crate::plant::contactor::{Contactor, ContactorFault, Feedback};
-use crate::plant::lock::{Bolt, Jam, LockType};
-use crate::plant::pilot::{Diode, Generator, PilotWire};
+use crate::plant::lock::Bolt;
+use crate::plant::pilot::Generator;
 use crate::plant::plug::Cable;
-use crate::plant::sensors::{AdcFault, RotarySwitch};
+use crate::plant::sensors::RotarySwitch;
 use crate::socket_server::SocketServer;
 use crate::station::StationHandle;
+use action::Action;
 
 /// A longer line is no command.
 const LINE_LIMIT: u64 = 64 * 1024;
@@ -74,281 +75,6 @@ enum Query {
         #[serde(default)]
         since_us: u64,
     },
-}
-
-/// What can be done; a field that is left out stays as it is.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-enum Action {
-    PlugIn {
-        cable: Cable,
-    },
-    InsertCable {
-        cable: Cable,
-    },
-    ConnectVehicle {},
-    DisconnectVehicle {},
-    Unplug {},
-    PullOut {},
-    RequestEnergy {},
-    StopRequest {},
-    /// Some of [`VehicleSettings`](crate::plant::vehicle::VehicleSettings).
-    Vehicle {
-        set: Map<String, Value>,
-    },
-    Pilot {
-        wire: Option<PilotWire>,
-        diode: Option<Diode>,
-    },
-    Contactor {
-        relay: Relay,
-        fault: Option<ContactorFault>,
-        feedback: Option<Feedback>,
-        sense: Option<Sense>,
-        close_ms: Option<u32>,
-        open_ms: Option<u32>,
-        bounce_ms: Option<u32>,
-    },
-    Lock {
-        motor: Option<LockType>,
-        jam: Option<Jam>,
-        /// 0.0 unlocked to 1.0 locked, moved by hand.
-        position: Option<f64>,
-        /// Millivolts, or -1 to let the end switch speak again.
-        stuck_sense_mv: Option<i32>,
-        driver_fault: Option<bool>,
-        capacitor: Option<f64>,
-        charge_ms: Option<u32>,
-        travel_ms: Option<u32>,
-    },
-    Rotary {
-        position: u8,
-        #[serde(default)]
-        between: bool,
-    },
-    DigitalInput {
-        input: u8,
-        high: bool,
-    },
-    Adc {
-        channel: AdcChannel,
-        fault: AdcFault,
-    },
-    /// Input lines that can't be read, an output line that can't be written
-    /// (`""` for none), a generator that can't be set.
-    Fail {
-        inputs: Option<bool>,
-        output: Option<String>,
-        pilot_pwm: Option<bool>,
-    },
-    Supply {
-        voltage: Option<[f64; 3]>,
-        frequency: Option<f64>,
-        energy_factor: Option<f64>,
-        relay_2_switches_l2_l3: Option<bool>,
-    },
-}
-
-/// One of the two relays.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "u8")]
-enum Relay {
-    One,
-    Two,
-}
-
-impl TryFrom<u8> for Relay {
-    type Error = String;
-
-    fn try_from(number: u8) -> Result<Self, String> {
-        match number {
-            1 => Ok(Self::One),
-            2 => Ok(Self::Two),
-            other => Err(format!("relay {other}: there are 1 and 2")),
-        }
-    }
-}
-
-/// What a sense line does.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Sense {
-    Free,
-    StuckActive,
-    StuckInactive,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AdcChannel {
-    LockSense,
-    PilotPositive,
-    PilotNegative,
-    LockCapacitor,
-    Proximity,
-}
-
-impl Action {
-    fn carry_out(self, plant: &mut Plant) -> Result<(), String> {
-        match self {
-            Self::PlugIn { cable } => plant.plug_in(cable),
-            Self::InsertCable { cable } => plant.insert_cable(cable),
-            Self::ConnectVehicle {} => plant.connect_vehicle(),
-            Self::DisconnectVehicle {} => plant.disconnect_vehicle(),
-            Self::Unplug {} => plant.unplug().map_err(|held| held.to_string())?,
-            Self::PullOut {} => plant.pull_out(),
-            Self::RequestEnergy {} => plant.request_energy(),
-            Self::StopRequest {} => plant.stop_request(),
-            Self::Vehicle { set } => change_vehicle(plant, set)?,
-            Self::Pilot { wire, diode } => {
-                put(&mut plant.pilot_wire, wire);
-                put(&mut plant.diode, diode);
-            }
-            Self::Contactor {
-                relay,
-                fault,
-                feedback,
-                sense,
-                close_ms,
-                open_ms,
-                bounce_ms,
-            } => {
-                let contactor = contactor(plant, relay);
-                put(&mut contactor.fault, fault);
-                put(&mut contactor.feedback, feedback);
-                put(&mut contactor.stuck_sense, sense.map(Sense::stuck));
-                put(&mut contactor.close_ms, close_ms);
-                put(&mut contactor.open_ms, open_ms);
-                put(&mut contactor.bounce_ms, bounce_ms);
-            }
-            Self::Lock {
-                motor,
-                jam,
-                position,
-                stuck_sense_mv,
-                driver_fault,
-                capacitor,
-                charge_ms,
-                travel_ms,
-            } => {
-                let lock = &mut plant.lock;
-                put(&mut lock.kind, motor);
-                put(&mut lock.jam, jam);
-                put(
-                    &mut lock.stuck_sense_mv,
-                    stuck_sense_mv.map(|mv| (mv >= 0).then_some(mv)),
-                );
-                put(&mut lock.driver_fault, driver_fault);
-                put(&mut lock.charge_ms, charge_ms);
-                put(&mut lock.travel_ms, travel_ms);
-                if let Some(position) = position {
-                    lock.tamper(position);
-                }
-                if let Some(volts) = capacitor {
-                    lock.charge(volts);
-                }
-            }
-            Self::Rotary { position, between } => {
-                if position > 15 {
-                    return Err(format!("position {position}: allowed are 0 to 15"));
-                }
-                plant.rotary = if between {
-                    RotarySwitch::Between(position)
-                } else {
-                    RotarySwitch::At(position)
-                };
-            }
-            Self::DigitalInput { input, high } => {
-                if !(1..=6).contains(&input) {
-                    return Err(format!("input {input}: allowed are 1 to 6"));
-                }
-                plant.set_digital_input(input, high);
-            }
-            Self::Adc { channel, fault } => break_channel(plant, channel, fault)?,
-            Self::Fail {
-                inputs,
-                output,
-                pilot_pwm,
-            } => {
-                put(&mut plant.input_lines_fail, inputs);
-                put(&mut plant.pilot_pwm_refused, pilot_pwm);
-                if let Some(name) = output {
-                    plant.refused_line = output_line(&name)?;
-                }
-            }
-            Self::Supply {
-                voltage,
-                frequency,
-                energy_factor,
-                relay_2_switches_l2_l3,
-            } => {
-                put(&mut plant.voltage, voltage);
-                put(&mut plant.frequency, frequency);
-                put(&mut plant.energy_factor, energy_factor);
-                put(&mut plant.relay_2_switches_l2_l3, relay_2_switches_l2_l3);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn put<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
-    }
-}
-
-fn contactor(plant: &mut Plant, relay: Relay) -> &mut Contactor {
-    let [first, second] = &mut plant.contactors;
-    match relay {
-        Relay::One => first,
-        Relay::Two => second,
-    }
-}
-
-impl Sense {
-    fn stuck(self) -> Option<bool> {
-        match self {
-            Self::Free => None,
-            Self::StuckActive => Some(true),
-            Self::StuckInactive => Some(false),
-        }
-    }
-}
-
-fn change_vehicle(plant: &mut Plant, changes: Map<String, Value>) -> Result<(), String> {
-    let settings = &mut plant.vehicle.settings;
-    let text = |error: serde_json::Error| error.to_string();
-    let mut merged = serde_json::to_value(&*settings).map_err(text)?;
-    if let Value::Object(merged) = &mut merged {
-        merged.extend(changes);
-    }
-    *settings = serde_json::from_value(merged).map_err(text)?;
-    Ok(())
-}
-
-fn break_channel(plant: &mut Plant, channel: AdcChannel, fault: AdcFault) -> Result<(), String> {
-    if let AdcFault::Frozen(count @ 4096..) = fault {
-        return Err(format!("frozen at {count}: allowed are 0 to 4095"));
-    }
-    let faults = &mut plant.adc_faults;
-    *match channel {
-        AdcChannel::LockSense => &mut faults.lock_sense,
-        AdcChannel::PilotPositive => &mut faults.pilot_positive,
-        AdcChannel::PilotNegative => &mut faults.pilot_negative,
-        AdcChannel::LockCapacitor => &mut faults.lock_capacitor,
-        AdcChannel::Proximity => &mut faults.proximity,
-    } = fault;
-    Ok(())
-}
-
-fn output_line(name: &str) -> Result<Option<OutputLine>, String> {
-    if name.is_empty() {
-        return Ok(None);
-    }
-    let line = OutputLine::ALL.into_iter().find(|line| line.name() == name);
-    line.map(Some)
-        .ok_or_else(|| format!("no output line is called {name}"))
 }
 
 impl Query {
@@ -421,8 +147,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use board::lines::OutputLine;
+
     use super::*;
     use crate::Station;
+    use crate::plant::contactor::ContactorFault;
+    use crate::plant::pilot::Diode;
 
     fn station() -> (Station, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
@@ -442,7 +172,7 @@ mod tests {
             r#"{"do":"rotary","position":5,"between":true}"#,
             r#"{"do":"digital_input","input":1,"high":true}"#,
             r#"{"do":"adc","channel":"proximity","fault":{"frozen":77}}"#,
-            r#"{"do":"fail","output":"RELAY_1_ENABLE"}"#,
+            r#"{"do":"fail","output":"RELAY_1_ENABLE","silent":true}"#,
             r#"{"do":"supply","energy_factor":60}"#,
         ] {
             assert_eq!(execute(line, &station), json!({"ok": true}), "{line}");
@@ -459,6 +189,7 @@ mod tests {
         assert_eq!(plant.contactors[1].fault, ContactorFault::Welded);
         assert_eq!(plant.adc_counts().proximity.unwrap().get(), 77);
         assert_eq!(plant.refused_line, Some(OutputLine::Relay1Enable));
+        assert!(plant.board_is_silent);
         assert_eq!(plant.energy_factor, 60.0);
     }
 
@@ -491,6 +222,8 @@ mod tests {
                 "0 to 4095",
             ),
             (r#"{"do":"vehicle","set":{"colour":"red"}}"#, "colour"),
+            (r#"{"do":"vehicle","set":{"phases":4}}"#, "1 to 3"),
+            (r#"{"do":"supply","energy_factor":-1}"#, "0 and more"),
             (r#"{"do":"fail","output":"NO_SUCH_LINE"}"#, "NO_SUCH_LINE"),
             (r#"{"get":"weather"}"#, "weather"),
         ] {

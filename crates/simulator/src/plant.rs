@@ -52,6 +52,8 @@ pub struct Plant {
     pub refused_line: Option<OutputLine>,
     /// The pilot's generator refuses to be written.
     pub pilot_pwm_refused: bool,
+    /// The board takes requests, does nothing and doesn't answer.
+    pub board_is_silent: bool,
     /// Phase to neutral, in volts.
     pub voltage: [f64; 3],
     /// In hertz.
@@ -85,6 +87,7 @@ impl Plant {
             input_lines_fail: false,
             refused_line: None,
             pilot_pwm_refused: false,
+            board_is_silent: false,
             voltage: [230.0, 230.0, 230.0],
             frequency: 50.0,
             energy_factor: 1.0,

@@ -104,6 +104,7 @@ fn proximity_lock_and_inputs_are_read() {
     assert_eq!(board.rotary_position().unwrap().index(), 13);
 }
 
+// covers: PL-003, PL-004
 #[test]
 fn lock_motor_turns_the_right_way() {
     let bench = Bench::start();
@@ -235,6 +236,18 @@ fn station_that_ends_leaves_faults_not_values() {
     assert_eq!(sample.pilot, Err(SensorFault));
     assert_eq!(sample.inputs, Err(SensorFault));
     assert!(board.apply(&Actuation::SAFE).is_err());
+}
+
+#[test]
+fn board_that_falls_silent_is_a_fault_and_recovers() {
+    let bench = Bench::start();
+    let mut board = bench.board();
+    bench.station.plant().board_is_silent = true;
+    let from = std::time::Instant::now();
+    assert!(board.inputs().is_err());
+    assert!(from.elapsed() < LONG, "the control thread must not hang");
+    bench.station.plant().board_is_silent = false;
+    assert!(board.inputs().is_ok());
 }
 
 #[test]

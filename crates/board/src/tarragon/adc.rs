@@ -102,6 +102,7 @@ mod tests {
         root
     }
 
+    // covers: PL-007
     #[test]
     fn each_signal_has_its_channel() {
         let root = fake_sys();

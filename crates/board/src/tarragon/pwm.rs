@@ -47,7 +47,6 @@ impl Channel {
     }
 
     pub(super) fn enable(&self, enabled: bool) -> Result<(), BoardError> {
-        // Some drivers refuse to enable or disable twice.
         if self.read("enable")? == u32::from(enabled) {
             return Ok(());
         }

@@ -54,7 +54,7 @@ const fn address(path: &'static str) -> Key {
 
 /// The hardware keys of customer.json.
 pub const HARDWARE: &[Key] = &[
-    Key::boolean("ports[0]/pluggable", true).over_ocpp().is(
+    Key::boolean("ports[0]/pluggable", true).over_ocpp().means(
         "true: a socket, whose proximity pilot is wired and read; false: a fixed \
              cable",
         TABLE_47,
@@ -62,19 +62,19 @@ pub const HARDWARE: &[Key] = &[
     Key::integer("ports[0]/pp/cable_current_limit", 0, MAX_OFFER, 6)
         .unit("A per phase")
         .over_ocpp()
-        .is(
+        .means(
             "Rating of the fixed cable; not used with a socket",
             TABLE_47,
         ),
     Key::integer("ports[0]/evse_current_limit", 0, MAX_OFFER, 6)
         .unit("A per phase")
         .over_ocpp()
-        .is("Rating of the station's own wiring", TABLE_47),
+        .means("Rating of the station's own wiring", TABLE_47),
     Key::special("ports[0]/failsafe_current_limit", -1, 0, MAX_OFFER, -1)
         .unit("A per phase")
         .refused_when_wrong()
         .over_ocpp()
-        .is(
+        .means(
             "Limit until OCPP or a dynamic MQTT limit has arrived; -1: none. Less \
              than 6 A offers nothing",
             TABLE_47,
@@ -85,21 +85,21 @@ pub const HARDWARE: &[Key] = &[
         Initial::Text("no"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Auxiliary contact of relay 1: normally closed, normally open, or none, \
              which means unchecked",
         TABLE_47,
     ),
     Key::boolean("ports[0]/ventilation/enable", false)
         .over_ocpp()
-        .is("A fan hangs on relay 2; excludes phase switching", TABLE_47),
+        .means("A fan hangs on relay 2; excludes phase switching", TABLE_47),
     Key::choice(
         "ports[0]/ventilation/control",
         VentilationControl::WORDS,
         Initial::Text("internal"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Who controls the fan: the station or a client on MQTT (guide 15.19)",
         TABLE_47,
     ),
@@ -109,32 +109,32 @@ pub const HARDWARE: &[Key] = &[
         Initial::Text("no"),
     )
     .over_ocpp()
-    .is("Auxiliary contact of relay 2", TABLE_47),
+    .means("Auxiliary contact of relay 2", TABLE_47),
     Key::boolean("ports[0]/emergency_alarm/enable", false)
         .refused_when_wrong()
         .over_ocpp()
-        .is("The emergency input is monitored", TABLE_47),
-    gpio("ports[0]/emergency_alarm/gpio", 121).is(
+        .means("The emergency input is monitored", TABLE_47),
+    gpio("ports[0]/emergency_alarm/gpio", 121).means(
         "Linux GPIO number of the emergency input; 121 is DIG_IN_1",
         TABLE_47,
     ),
-    polarity("ports[0]/emergency_alarm/polarity").is("Level of the alarm", TABLE_47),
+    polarity("ports[0]/emergency_alarm/polarity").means("Level of the alarm", TABLE_47),
     Key::boolean("ports[0]/rcd_monitor/enable", false)
         .refused_when_wrong()
         .over_ocpp()
-        .is("The residual current device is monitored", TABLE_47),
-    gpio("ports[0]/rcd_monitor/gpio", 122).is(
+        .means("The residual current device is monitored", TABLE_47),
+    gpio("ports[0]/rcd_monitor/gpio", 122).means(
         "Linux GPIO number of the feedback; 122 is DIG_IN_2",
         TABLE_47,
     ),
-    polarity("ports[0]/rcd_monitor/polarity").is(
+    polarity("ports[0]/rcd_monitor/polarity").means(
         "Level of the feedback in normal operation: 0 V normal and 12 V tripped \
              is active_low",
         TABLE_47,
     ),
     Key::special("ports[0]/rcd_monitor/test_gpio", -1, 0, LAST_GPIO, 87)
         .over_ocpp()
-        .is(
+        .means(
             "Linux GPIO number that triggers the self test; 87 is PUSH_PULL_OUT_4, \
              -1: no self test",
             TABLE_47,
@@ -145,18 +145,18 @@ pub const HARDWARE: &[Key] = &[
         Initial::Text("active_high"),
     )
     .over_ocpp()
-    .is("Level of the trigger while the self test runs", TABLE_47),
+    .means("Level of the trigger while the self test runs", TABLE_47),
     Key::integer("ports[0]/rcd_monitor/test_trigger_time", 1, 5000, 815)
         .unit("ms")
         .over_ocpp()
-        .is(
+        .means(
             "How long the trigger is active",
             "guide 14.1 table 47, 15.15.4",
         ),
     Key::integer("ports[0]/rcd_monitor/test_check_tripped_time", 1, 5000, 810)
         .unit("ms")
         .over_ocpp()
-        .is(
+        .means(
             "From the trigger's start until the feedback must say tripped; less than \
              test_trigger_time + test_check_normal_time",
             "guide 14.1 table 47, 15.15.4",
@@ -164,7 +164,7 @@ pub const HARDWARE: &[Key] = &[
     Key::integer("ports[0]/rcd_monitor/test_check_normal_time", 1, 5000, 410)
         .unit("ms")
         .over_ocpp()
-        .is(
+        .means(
             "From the trigger's end until the feedback must say normal",
             "guide 14.1 table 47, 15.15.4",
         ),
@@ -175,11 +175,11 @@ pub const HARDWARE: &[Key] = &[
     )
     .refused_when_wrong()
     .over_ocpp()
-    .is("Model of the plug lock's motor", TABLE_47),
+    .means("Model of the plug lock's motor", TABLE_47),
     Key::boolean("ports[0]/meter/enable", false)
         .over_ocpp()
-        .is("There is an electricity meter; OCPP needs one", TABLE_47),
-    device("ports[0]/meter/port").is(
+        .means("There is an electricity meter; OCPP needs one", TABLE_47),
+    device("ports[0]/meter/port").means(
         "Serial interface of the meter; ttymxc0 is X7, ttymxc4 is X8",
         TABLE_47,
     ),
@@ -189,57 +189,57 @@ pub const HARDWARE: &[Key] = &[
         Initial::Text("dzg"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Model of the meter; eastron finds the model by itself; BZR Bauer BSM is \
              sunspec",
         TABLE_47,
     ),
-    baud("ports[0]/meter/baudrate", Initial::Absent).is(
+    baud("ports[0]/meter/baudrate", Initial::Absent).means(
         "Baud rate; without the key, the protocol's (guide 7.3.2)",
         "guide 14.1 table 47, 7.3.1",
     ),
     Key::choice("ports[0]/meter/parity", Parity::WORDS, Initial::Absent)
         .over_ocpp()
-        .is(
+        .means(
             "Parity; without the key, the protocol's (guide 7.3.2). DZG meters leave \
              the factory with even",
             TABLE_47,
         ),
-    address("ports[0]/meter/address").is(
+    address("ports[0]/meter/address").means(
         "Modbus address; without the key, the protocol's, and dzg looks for it \
              from 1 to 99",
         "guide 14.1 table 47, 7.3.6.1",
     ),
     Key::boolean("ports[0]/recloser/enable", false)
         .over_ocpp()
-        .is(
+        .means(
             "There is a recloser for the residual current device",
             TABLE_47,
         ),
-    device("ports[0]/recloser/port").is("Serial interface of the recloser", TABLE_47),
+    device("ports[0]/recloser/port").means("Serial interface of the recloser", TABLE_47),
     Key::choice(
         "ports[0]/recloser/protocol",
         RecloserProtocol::WORDS,
         Initial::Text("geya"),
     )
     .over_ocpp()
-    .is("Model of the recloser", TABLE_47),
-    baud("ports[0]/recloser/baudrate", Initial::Integer(9600)).is("Baud rate", TABLE_47),
+    .means("Model of the recloser", TABLE_47),
+    baud("ports[0]/recloser/baudrate", Initial::Integer(9600)).means("Baud rate", TABLE_47),
     Key::choice(
         "ports[0]/recloser/parity",
         Parity::WORDS,
         Initial::Text("none"),
     )
     .over_ocpp()
-    .is("Parity", TABLE_47),
-    address("ports[0]/recloser/address").is(
+    .means("Parity", TABLE_47),
+    address("ports[0]/recloser/address").means(
         "Modbus address; without the key, the protocol's: 3 for geya",
         "guide 14.1 table 47, 7.3.2",
     ),
     Key::boolean("ports[0]/rfid/enable", false)
         .over_ocpp()
-        .is("There is an RFID reader", TABLE_47),
-    device("ports[0]/rfid/port").is("Serial interface of the reader", TABLE_47),
+        .means("There is an RFID reader", TABLE_47),
+    device("ports[0]/rfid/port").means("Serial interface of the reader", TABLE_47),
     Key::new(
         "ports[0]/rfid/protocol",
         Kind::Choice {
@@ -249,15 +249,15 @@ pub const HARDWARE: &[Key] = &[
         Initial::Text("Stronglink"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Model of the reader; mqtt: tags come from another station's reader",
         "guide 14.1 table 47, 15.18",
     ),
-    baud("ports[0]/rfid/baudrate", Initial::Integer(9600)).is("Baud rate", TABLE_47),
+    baud("ports[0]/rfid/baudrate", Initial::Integer(9600)).means("Baud rate", TABLE_47),
     Key::choice("ports[0]/rfid/parity", Parity::WORDS, Initial::Text("none"))
         .over_ocpp()
-        .is("Parity", TABLE_47),
-    address("ports[0]/rfid/address").is(
+        .means("Parity", TABLE_47),
+    address("ports[0]/rfid/address").means(
         "Modbus address; without the key, the protocol's: 17 for stronglink-modbus",
         "guide 14.1 table 47, 7.3.2",
     ),
@@ -267,7 +267,7 @@ pub const HARDWARE: &[Key] = &[
         Initial::Json("[]"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Stations that share this reader; an item without uri is not used but counts",
         "guide 14.1 table 47, 15.18",
     ),
@@ -278,12 +278,12 @@ pub const HARDWARE: &[Key] = &[
         Initial::Absent,
     )
     .over_ocpp()
-    .is(
+    .means(
         "The other station's MQTT broker; port 1883 unless given; its port0 gets \
              the tags",
         "guide 14.1 table 47, 15.18",
     ),
-    Key::boolean("ports[0]/switch3to1phase/enable", false).is(
+    Key::boolean("ports[0]/switch3to1phase/enable", false).means(
         "Relay 2 switches between one and three phases; excludes ventilation",
         TABLE_82,
     ),
@@ -292,17 +292,17 @@ pub const HARDWARE: &[Key] = &[
         SwitchFeedback::WORDS,
         Initial::Text("no"),
     )
-    .is("Auxiliary contact of the second contactor", TABLE_82),
+    .means("Auxiliary contact of the second contactor", TABLE_82),
     Key::integer("ports[0]/switch3to1phase/switch_delay", 10, 300, 20)
         .unit("s")
-        .is(
+        .means(
             "Time with all phases off while their number changes",
             TABLE_82,
         ),
     Key::integer("io/digital_input_threshold_voltage", 0, 12_000, 6000)
         .unit("mV")
         .over_ocpp()
-        .is(
+        .means(
             "Threshold of all digital inputs",
             "guide 14.1 table 47, 7.9.1",
         ),

@@ -18,8 +18,9 @@ const CONDITION: Kind = Kind::Choice {
 
 /// The keys of leds.json.
 pub const LEDS: &[Key] = &[
-    Key::new("leds", Kind::Items { max: 8 }, Initial::Json("[]")).is("The status LEDs", TABLE_49),
-    Key::new("leds[]/gpios", Kind::List(&GPIO), Initial::Json("[84]")).is(
+    Key::new("leds", Kind::Items { max: 8 }, Initial::Json("[]"))
+        .means("The status LEDs", TABLE_49),
+    Key::new("leds[]/gpios", Kind::List(&GPIO), Initial::Json("[84]")).means(
         "Linux GPIO numbers of red, green and blue, or one number; 84 is \
              PUSH_PULL_OUT_1",
         TABLE_49,
@@ -29,8 +30,8 @@ pub const LEDS: &[Key] = &[
         Kind::Items { max: 64 },
         Initial::Json("[]"),
     )
-    .is("What the LED shows when", TABLE_49),
-    Key::new("leds[]/behaviors[]/condition", CONDITION, Initial::Absent).is(
+    .means("What the LED shows when", TABLE_49),
+    Key::new("leds[]/behaviors[]/condition", CONDITION, Initial::Absent).means(
         "When this behavior applies; charge and ventilation are read as charge_1 \
              and ventilation_1",
         TABLE_49,
@@ -40,7 +41,7 @@ pub const LEDS: &[Key] = &[
         Mode::WORDS,
         Initial::Text("solid"),
     )
-    .is(
+    .means(
         "Steady, 1 s on and 1 s off, or 100 ms on and 100 ms off",
         TABLE_49,
     ),
@@ -49,13 +50,13 @@ pub const LEDS: &[Key] = &[
         Color::WORDS,
         Initial::Text("white"),
     )
-    .is(
+    .means(
         "Color; black is off, a single LED is on with any other",
         TABLE_49,
     ),
     Key::integer("leds[]/behaviors[]/duration", 0, i32::MAX as i64, 0)
         .unit("100 ms")
-        .is(
+        .means(
             "How long the behavior lasts; 0: as long as the condition",
             TABLE_49,
         ),

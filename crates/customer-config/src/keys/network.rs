@@ -22,10 +22,10 @@ const TEXT: Kind = Kind::Text {
 pub const NETWORK: &[Key] = &[
     Key::boolean("network/skip_configuration", false)
         .over_ocpp()
-        .is("The network is managed by somebody else", TABLE_51),
+        .means("The network is managed by somebody else", TABLE_51),
     Key::boolean("network/ipv4/dhcp", true)
         .over_ocpp()
-        .is("The address comes from DHCP", TABLE_51),
+        .means("The address comes from DHCP", TABLE_51),
     Key::text(
         "network/ipv4/address",
         18,
@@ -33,34 +33,34 @@ pub const NETWORK: &[Key] = &[
         Initial::Absent,
     )
     .over_ocpp()
-    .is("Fixed address, used without DHCP", TABLE_51),
+    .means("Fixed address, used without DHCP", TABLE_51),
     Key::new(
         "network/ipv4/gateway",
         Kind::OneOrMany(&IPV4),
         Initial::Json("[]"),
     )
     .over_ocpp()
-    .is("Default gateway", TABLE_51),
+    .means("Default gateway", TABLE_51),
     Key::new(
         "network/ipv4/dns",
         Kind::OneOrMany(&IPV4),
         Initial::Json("[]"),
     )
     .over_ocpp()
-    .is("Name servers", TABLE_51),
+    .means("Name servers", TABLE_51),
     Key::new("network/ntp", Kind::OneOrMany(&HOST), Initial::Json("[]"))
         .over_ocpp()
-        .is("Time servers in place of the system's", TABLE_51),
+        .means("Time servers in place of the system's", TABLE_51),
     Key::text("uplink/apn_name", 255, TextRule::Any, Initial::Text(""))
         .over_ocpp()
-        .is(
+        .means(
             "Access point of the mobile network; empty: no mobile uplink",
             TABLE_56,
         ),
     Key::new("uplink/apn_username", Kind::OrNull(&TEXT), Initial::Absent)
         .over_ocpp()
-        .is("User name for the access point", TABLE_56),
+        .means("User name for the access point", TABLE_56),
     Key::new("uplink/apn_password", Kind::OrNull(&TEXT), Initial::Absent)
         .over_ocpp()
-        .is("Password for the access point", TABLE_56),
+        .means("Password for the access point", TABLE_56),
 ];

@@ -11,7 +11,7 @@ pub const ROTARY_ENCODER: &[Key] = &[
         Kind::Items { max: 16 },
         Initial::Json("[]"),
     )
-    .is(
+    .means(
         "Meaning of the coded switch's positions 0 to F in this order",
         "guide 4.2.2 table 16",
     ),
@@ -25,7 +25,7 @@ pub const ROTARY_ENCODER: &[Key] = &[
         Initial::Absent,
     )
     .refused_when_wrong()
-    .is(
+    .means(
         "Phases of the supply: 1 or 3; without the key, 1 up to position 7 and 3 \
              from 8",
         TABLE_50,
@@ -41,7 +41,7 @@ pub const ROTARY_ENCODER: &[Key] = &[
     )
     .unit("A per phase")
     .refused_when_wrong()
-    .is(
+    .means(
         "Rating of the supply; without the key, 6, 10, 13, 16, 20, 32, 40, 63 for \
              0 to 7 and for 8 to F",
         TABLE_50,

@@ -22,23 +22,23 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Text("urn:iso:15118:2:2013"),
     )
     .over_ocpp()
-    .is("Protocol of high level communication", TABLE_48),
+    .means("Protocol of high level communication", TABLE_48),
     Key::boolean("ports[0]/always_accept_cp_state_d", false)
         .over_ocpp()
-        .is(
+        .means(
             "An EV that asks for ventilation is charged without",
             "guide 14.1 table 48, 15.19 table 80",
         ),
     Key::boolean("ports[0]/force_wake_up", false)
         .over_ocpp()
-        .is(
+        .means(
             "After each authorization the control pilot goes to 0 V for a moment, to \
              wake old EVs",
             TABLE_48,
         ),
     Key::boolean("ports[0]/wake_up_after_timeout", false)
         .over_ocpp()
-        .is(
+        .means(
             "The same when the EV has not asked for energy after 30 s",
             TABLE_48,
         ),
@@ -48,7 +48,7 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Text("basic"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "IEC 61851 only, ISO 15118 only, or IEC 61851 after a short high level \
              session that reads the state of charge",
         FAKE_HLC,
@@ -60,7 +60,7 @@ pub const SOFTWARE: &[Key] = &[
     )
     .refused_when_wrong()
     .over_ocpp()
-    .is(
+    .means(
         "Who allows charging: anybody, the central system, a client on MQTT, or a \
              key switch",
         TABLE_48,
@@ -71,7 +71,7 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Text("eim"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Authentication of a high level session: external identification means",
         TABLE_48,
     ),
@@ -81,7 +81,7 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Text("prohibit"),
     )
     .over_ocpp()
-    .is("TLS towards the EV in high level communication", TABLE_48),
+    .means("TLS towards the EV in high level communication", TABLE_48),
     Key::text(
         "ports[0]/evse_id",
         37,
@@ -89,11 +89,11 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Text("DE*INT*ECH1234567890"),
     )
     .over_ocpp()
-    .is("EVSEID", TABLE_48),
+    .means("EVSEID", TABLE_48),
     Key::integer("ports[0]/meter/publish_settings/timer", 1, 86_400, 30)
         .unit("s")
         .over_ocpp()
-        .is(
+        .means(
             "Interval in which meter values are published on MQTT",
             TABLE_48,
         ),
@@ -103,7 +103,7 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Json(VENDORS),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Settings per vendor for charging_type basic+fake_highlevel_dc; an object \
              per freely named vendor",
         FAKE_HLC,
@@ -117,7 +117,7 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Json("[]"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "Beginnings of the EV's MAC address, of any length, that tell the vendor",
         FAKE_HLC,
     ),
@@ -127,19 +127,19 @@ pub const SOFTWARE: &[Key] = &[
         Initial::Text("SoC"),
     )
     .over_ocpp()
-    .is(
+    .means(
         "What ends the short high level session: the MAC address or the state of \
              charge is known",
         FAKE_HLC,
     ),
     Key::integer("fake_highlevel_dc_vendors/*/switch_method", 1, 4, 1)
         .over_ocpp()
-        .is(
+        .means(
             "How the station changes from high level communication to the duty cycle; \
              the guide does not tell more",
             FAKE_HLC,
         ),
-    Key::new("grid", Kind::Object, Initial::Json("{}")).is(
+    Key::new("grid", Kind::Object, Initial::Json("{}")).means(
         "Parameters of the supply for high level communication; the guide does \
              not list them",
         "guide 15.8",

@@ -95,6 +95,16 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    /// Subscribe again, so that the broker sends the retained value once more.
+    pub(super) fn refresh(&self, filter: &str) {
+        let mut inner = self.lock();
+        if inner.connected && inner.subscriptions.contains(filter) {
+            inner.queue.push_back(Queued::Subscribe(filter.to_owned()));
+        }
+        drop(inner);
+        self.filled.notify_one();
+    }
+
     /// A new connection: all subscriptions, then all states, and no old event.
     pub(super) fn connected(&self) {
         let mut inner = self.lock();

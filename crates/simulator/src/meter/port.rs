@@ -66,6 +66,9 @@ pub struct Heard {
 }
 
 /// A meter that answers until it is dropped.
+///
+/// Other than a serial port, a pseudo terminal keeps the exclusive lock of a process
+/// that was killed in the middle of a transaction; only root can open it then.
 #[derive(Debug)]
 pub struct MeterPort {
     path: PathBuf,
@@ -359,5 +362,41 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Readings;
+
+    use super::*;
+
+    struct NoLoad;
+
+    impl MeterSource for NoLoad {
+        fn readings(&self) -> Readings {
+            Readings {
+                voltage: [230.0; 3],
+                current: [0.0; 3],
+                energy_wh: 1e6,
+                frequency: 50.0,
+            }
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_port_comes_and_goes_with_the_meter() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("ttymeter");
+        let config = MeterConfig {
+            model: "klefr/694x".into(),
+            address: 1,
+            link: Some(link.clone()),
+        };
+        let meter = MeterPort::start(config, NoLoad).unwrap();
+        assert_eq!(meter.path(), link);
+        assert!(File::open(&link).is_ok());
+        drop(meter);
+        assert!(!link.exists());
     }
 }

@@ -56,8 +56,8 @@ impl Payload for CurrentLimit {
 }
 
 impl MaybeEmpty for CurrentLimit {
-    const FORM_OR_EMPTY: &'static str = "amperes as an integer or a decimal with '.' (cut to 0.1 A), \
-         -1 for no limit, or empty to remove the limit's name";
+    const FORM_OR_EMPTY: &'static str = "amperes as an integer or a decimal with '.' \
+         (cut to 0.1 A), -1 for no limit, or empty to remove the limit's name";
 }
 
 /// The current offered to the EV, always with one decimal.
@@ -88,6 +88,9 @@ impl Payload for OfferedCurrent {
 pub struct WholeAmperes(u16);
 
 impl WholeAmperes {
+    /// 10000 A.
+    pub const MAX: Self = Self(MAX_AMPERES);
+
     /// `None` above 10000 A.
     pub const fn new(amperes: u16) -> Option<Self> {
         if amperes <= MAX_AMPERES {

@@ -7,6 +7,9 @@ use super::{Payload, PayloadError};
 pub struct DutyPercent(u16);
 
 impl DutyPercent {
+    /// 0.00 %.
+    pub const ZERO: Self = Self(0);
+
     /// From hundredths of a percent; `None` above 100.00 %.
     pub const fn from_hundredths(hundredths: u16) -> Option<Self> {
         if hundredths <= 10_000 {

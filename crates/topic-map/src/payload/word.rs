@@ -135,7 +135,8 @@ words! {
         CannotUnlock = "PlugLockCannotUnlock",
     }
 
-    /// What is wrong at the proximity pilot; equals the `vendorErrorCode` (guide 3.3.4.34-3.3.4.36).
+    /// What is wrong at the proximity pilot; equals the `vendorErrorCode`
+    /// (guide 3.3.4.34-3.3.4.36).
     ProximityError {
         /// No cable where one must be.
         NoCable = "ProximityNoCable",

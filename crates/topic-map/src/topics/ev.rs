@@ -1,4 +1,5 @@
-//! V2G parameters of the EV, published by the high level communication daemon (guide 15.5.7-15.5.11).
+//! V2G parameters of the EV, published by the high level communication daemon
+//! (guide 15.5.7-15.5.11).
 
 use crate::{
     ChargeProgress, ChargingProfile, ChargingSession, DepartureTime, EnergyTransferMode,

@@ -1,0 +1,38 @@
+//! What the machine is told once, at start.
+
+use crate::{Amperes, Authentication, Feedback, LockProfile};
+
+/// How the EV is connected (`ports[0]/pluggable`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Connection {
+    /// A socket with a plug lock; the cable is rated by the proximity pilot.
+    Socket {
+        /// The plug lock motor.
+        lock: LockProfile,
+    },
+    /// An attached cable.
+    FixedCable {
+        /// Its rating per phase.
+        limit: Amperes,
+    },
+}
+
+/// What never changes while the machine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// Socket or attached cable.
+    pub connection: Connection,
+    /// Rating of the station per phase (`evse_current_limit`).
+    pub evse_limit: Amperes,
+    /// Rating of the grid connection per phase, from the rotary switch.
+    pub grid_limit: Amperes,
+    /// Applies from start until the first limit arrives, and 30 s after the broker
+    /// was lost (`failsafe_current_limit`); `None` is off.
+    pub failsafe: Option<Amperes>,
+    /// Wiring of the contactor's auxiliary contact.
+    pub contactor_feedback: Feedback,
+    /// How users are authorised.
+    pub authentication: Authentication,
+    /// Charge an EV that asks for ventilation although there is none.
+    pub always_accept_state_d: bool,
+}

@@ -1,0 +1,53 @@
+//! One step: what goes in and what comes out.
+
+use crate::{Actuation, Amperes, DynamicSlot, Events, Grant, Millis, Operation, Sample};
+
+/// When something happens by time alone, and what.
+pub(crate) type Deadline = (Millis, &'static str);
+
+/// What others ask for. A request can permit, limit or stop; none closes a contactor (S9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// A dynamic current limit; `None` is "no limit".
+    DynamicLimit(DynamicSlot, Option<Amperes>),
+    /// A dynamic limit's name is gone.
+    RemoveDynamicLimit(DynamicSlot),
+    /// The central system's current limit; `None` is "no limit".
+    OcppLimit(Option<Amperes>),
+    /// A grant; counts only with [`Authentication::Mqtt`] and [`Authentication::Ocpp`].
+    Authorization(Grant),
+    /// The customer's wish.
+    CustomerOperation(Operation),
+    /// The central system's wish.
+    BackendOperation(Operation),
+    /// The local broker is reachable.
+    BrokerConnected,
+    /// The local broker is gone.
+    BrokerLost,
+    /// Unlock the plug; a running session ends first (OCPP UnlockConnector).
+    Unlock,
+}
+
+/// What makes the machine step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A round of measurements, taken while the last step's actuation was applied.
+    Sample(Sample),
+    /// A request.
+    Request(Request),
+    /// A deadline has come.
+    Tick,
+}
+
+/// What a step brings.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The level of every output.
+    pub actuation: Actuation,
+    /// When to step again with [`Input::Tick`] unless something else comes first,
+    /// and what for.
+    pub deadline: Option<(Millis, &'static str)>,
+    /// What happened.
+    pub events: Events,
+}

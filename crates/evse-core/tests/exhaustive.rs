@@ -1,0 +1,482 @@
+//! All input sequences up to a depth, from several starting points, judged by the oracle.
+//!
+//! Machine and oracle remember only deadlines, so a situation is fully described
+//! by how far each deadline lies ahead. Equal situations are explored once, which
+//! covers every sequence that leads to them.
+//!
+//! `EVSE_CORE_DEEPER=1 cargo test --release -p evse-core --test exhaustive` goes one
+//! symbol deeper everywhere.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a broken rule is told with its story, and the tally is worth reading"
+)]
+
+mod bench;
+mod oracle;
+
+use bench::*;
+use evse_core::*;
+use oracle::Oracle;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{Hash, Hasher};
+
+/// What can happen next.
+#[derive(Clone, Copy, Debug)]
+enum Symbol {
+    /// 10 ms pass, then a round of measurements of an unchanged world.
+    Round,
+    /// 90 ms pass, then a round.
+    SlowRound,
+    /// The loop freezes for 150 ms, then a round.
+    Freeze,
+    /// The next deadline comes without a round.
+    Tick,
+    /// Slow rounds until something published changes, at most 11 s.
+    Wait,
+    /// The world changes, 10 ms pass, a round.
+    Ev(Ev),
+    Contactor(ContactorDefect),
+    Lock(LockDefect),
+    Proximity(i32),
+    /// A request, at once.
+    Request(Request),
+}
+
+const TIME: [Symbol; 5] = [
+    Symbol::Round,
+    Symbol::SlowRound,
+    Symbol::Freeze,
+    Symbol::Tick,
+    Symbol::Wait,
+];
+
+const PILOT: [Symbol; 8] = [
+    Symbol::Ev(Ev::A),
+    Symbol::Ev(Ev::B),
+    Symbol::Ev(Ev::C),
+    Symbol::Ev(Ev::D),
+    Symbol::Ev(Ev::Short),
+    Symbol::Ev(Ev::NoDiode),
+    Symbol::Ev(Ev::OutOfRange),
+    Symbol::Ev(Ev::SensorFault),
+];
+
+const CONTACTOR: [Symbol; 4] = [
+    Symbol::Contactor(ContactorDefect::None),
+    Symbol::Contactor(ContactorDefect::Welded),
+    Symbol::Contactor(ContactorDefect::NeverCloses),
+    Symbol::Contactor(ContactorDefect::Unreadable),
+];
+
+const PLUG: [Symbol; 8] = [
+    Symbol::Lock(LockDefect::None),
+    Symbol::Lock(LockDefect::Jammed),
+    Symbol::Lock(LockDefect::Senseless),
+    Symbol::Lock(LockDefect::CapacitorEmpty),
+    Symbol::Proximity(PP_32),
+    Symbol::Proximity(PP_13),
+    Symbol::Proximity(PP_NONE),
+    Symbol::Proximity(PP_INVALID),
+];
+
+const SLOT: DynamicSlot = DynamicSlot::new(0).unwrap();
+
+const REQUESTS: [Symbol; 9] = [
+    Symbol::Request(Request::DynamicLimit(SLOT, Some(Amperes::new(16)))),
+    Symbol::Request(Request::DynamicLimit(SLOT, Some(Amperes::from_deci(59)))),
+    Symbol::Request(Request::Authorization(Grant::OneSession)),
+    Symbol::Request(Request::Authorization(Grant::Revoked)),
+    Symbol::Request(Request::CustomerOperation(Operation::Inoperative)),
+    Symbol::Request(Request::CustomerOperation(Operation::Operative)),
+    Symbol::Request(Request::BrokerLost),
+    Symbol::Request(Request::BrokerConnected),
+    Symbol::Request(Request::Unlock),
+];
+
+fn everything() -> Vec<Symbol> {
+    [&TIME[..], &PILOT, &CONTACTOR, &PLUG, &REQUESTS].concat()
+}
+
+/// A machine in a world, watched by an oracle.
+#[derive(Clone)]
+struct Situation {
+    now: Millis,
+    machine: Machine,
+    world: World,
+    oracle: Oracle,
+    deadline: Option<Millis>,
+}
+
+#[derive(Default)]
+struct Tally {
+    steps: u64,
+    closings: u64,
+    states: BTreeSet<&'static str>,
+}
+
+impl Situation {
+    fn new(config: Config) -> Self {
+        let now = Millis(1_000);
+        Self {
+            now,
+            machine: Machine::new(config, now),
+            world: World::new(),
+            oracle: Oracle::new(config, now),
+            deadline: None,
+        }
+    }
+
+    fn input(&mut self, input: Input, tally: &mut Tally) -> Result<(), &'static str> {
+        let before = self.world.relay_1;
+        let step = self.machine.step(self.now, input);
+        self.world.apply(&step.actuation);
+        self.deadline = step.deadline.map(|(at, _)| at);
+        tally.steps += 1;
+        tally.closings += u64::from(step.actuation.relay_1 && !before);
+        self.oracle.judge(self.now, &input, &step)
+    }
+
+    fn round(&mut self, after: u64, tally: &mut Tally) -> Result<(), &'static str> {
+        self.now = self.now.after(after);
+        self.input(Input::Sample(self.world.sample()), tally)
+    }
+
+    fn play(&mut self, symbol: Symbol, tally: &mut Tally) -> Result<(), &'static str> {
+        match symbol {
+            Symbol::Round => self.round(10, tally),
+            Symbol::SlowRound => self.round(90, tally),
+            Symbol::Freeze => self.round(150, tally),
+            Symbol::Tick => {
+                self.now = self.deadline.unwrap_or(self.now).max(self.now);
+                self.input(Input::Tick, tally)
+            }
+            Symbol::Wait => {
+                let (before, start) = (self.machine.status(), self.now);
+                while self.machine.status() == before && self.now.since(start) < 11_000 {
+                    self.round(90, tally)?;
+                }
+                Ok(())
+            }
+            Symbol::Ev(ev) => {
+                self.world.ev = ev;
+                self.round(10, tally)
+            }
+            Symbol::Contactor(defect) => {
+                self.world.contactor_defect = defect;
+                self.round(10, tally)
+            }
+            Symbol::Lock(defect) => {
+                self.world.lock_defect = defect;
+                self.round(10, tally)
+            }
+            Symbol::Proximity(voltage) => {
+                self.world.proximity = voltage;
+                self.round(10, tally)
+            }
+            Symbol::Request(request) => self.input(Input::Request(request), tally),
+        }
+    }
+
+    fn fingerprint(&self) -> (u64, u64) {
+        let mut hasher = RelativeTime {
+            now: self.now.0,
+            first: 1,
+            second: 2,
+        };
+        self.machine.hash(&mut hasher);
+        self.oracle.hash(&mut hasher);
+        self.world.hash(&mut hasher);
+        self.deadline.hash(&mut hasher);
+        (hasher.first, hasher.second)
+    }
+}
+
+/// Hashes every `u64` as the time that is left until then: `Millis` are the only
+/// ones, apart from the lock's drive time, which is constant. 128 bits, so that two
+/// situations out of millions are not taken for one by chance.
+struct RelativeTime {
+    now: u64,
+    first: u64,
+    second: u64,
+}
+
+impl RelativeTime {
+    fn mix(&mut self, value: u64) {
+        self.first = (self.first ^ value)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(29);
+        self.second = (self.second.rotate_left(23) ^ value).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        self.second ^= self.second >> 32;
+    }
+}
+
+impl Hasher for RelativeTime {
+    fn finish(&self) -> u64 {
+        self.first
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.mix(u64::from(*byte));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_i32(&mut self, value: i32) {
+        self.mix(u64::from(value.cast_unsigned()));
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.mix(value as u64);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.mix(value.saturating_sub(self.now));
+    }
+}
+
+/// Plays every sequence of `depth` symbols of `alphabet` after `prefix`.
+fn explore(
+    name: &str,
+    config: Config,
+    prefix: &[Symbol],
+    alphabet: &[Symbol],
+    depth: u32,
+) -> Tally {
+    let deeper = std::env::var("EVSE_CORE_DEEPER").map_or(0, |deeper| {
+        deeper
+            .parse()
+            .expect("EVSE_CORE_DEEPER is a number of symbols")
+    });
+    let depth = depth + deeper;
+    let mut tally = Tally::default();
+    let mut start = Situation::new(config);
+    for symbol in prefix {
+        start
+            .play(*symbol, &mut tally)
+            .unwrap_or_else(|rule| panic!("{name}, prefix: {rule}"));
+    }
+    let mut seen = HashSet::from([start.fingerprint()]);
+    // Each situation knows which one it came from, and by what: a failure is a story.
+    let mut history: Vec<(usize, Symbol)> = Vec::new();
+    let mut frontier = vec![(start, usize::MAX)];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for (situation, origin) in &frontier {
+            for symbol in alphabet {
+                let mut after = situation.clone();
+                if let Err(rule) = after.play(*symbol, &mut tally) {
+                    let mut story = vec![*symbol];
+                    let mut at = *origin;
+                    while let Some((earlier, symbol)) = history.get(at) {
+                        story.push(*symbol);
+                        at = *earlier;
+                    }
+                    story.reverse();
+                    panic!(
+                        "{name}: {rule}\nafter {prefix:?}\nthen {story:?}\n{:#?}",
+                        after.machine
+                    );
+                }
+                if seen.insert(after.fingerprint()) {
+                    tally.states.insert(after.machine.status().session.as_str());
+                    history.push((*origin, *symbol));
+                    next.push((after, history.len() - 1));
+                }
+            }
+        }
+        frontier = next;
+    }
+    println!(
+        "{name}: all {}^{depth} sequences, {} situations, {} steps, {} closings, {:?}",
+        alphabet.len(),
+        seen.len(),
+        tally.steps,
+        tally.closings,
+        tally.states,
+    );
+    tally
+}
+
+/// From power on until a grant has arrived and the contactor has rested.
+const GRANTED: [Symbol; 5] = [
+    Symbol::Request(Request::BrokerConnected),
+    Symbol::Wait,
+    Symbol::Wait,
+    Symbol::Wait,
+    Symbol::Request(Request::Authorization(Grant::OneSession)),
+];
+/// The EV requests energy, the plug is locked, the contactor closes.
+const CHARGE: [Symbol; 5] = [
+    Symbol::Ev(Ev::C),
+    Symbol::Wait,
+    Symbol::Wait,
+    Symbol::Wait,
+    Symbol::Wait,
+];
+const LIMIT_GONE: Symbol = Symbol::Request(Request::DynamicLimit(SLOT, Some(Amperes::ZERO)));
+
+fn charging(then: &[Symbol]) -> Vec<Symbol> {
+    [&GRANTED[..], &CHARGE, then].concat()
+}
+
+/// The EV has paused for long enough that the contactor may close again.
+const PAUSED: [Symbol; 4] = [Symbol::Ev(Ev::B), Symbol::Round, Symbol::Wait, Symbol::Wait];
+
+#[test]
+fn every_sequence_from_power_on() {
+    let tally = explore(
+        "power on",
+        socket(Authentication::Free),
+        &[],
+        &everything(),
+        4,
+    );
+    assert!(
+        tally.states.contains("suspended_evse"),
+        "the contactor rests after power on"
+    );
+}
+
+#[test]
+fn every_sequence_from_charging() {
+    let config = socket(Authentication::Ocpp);
+    let tally = explore("charging", config, &charging(&[]), &everything(), 4);
+    assert_eq!(tally.states.len(), 8, "{:?}", tally.states);
+}
+
+#[test]
+fn every_sequence_from_situations_on_the_edge() {
+    let config = socket(Authentication::Ocpp);
+    let revoke = Symbol::Request(Request::Authorization(Grant::Revoked));
+    let welded = [
+        Symbol::Contactor(ContactorDefect::Welded),
+        Symbol::Ev(Ev::A),
+    ];
+    let jammed = [
+        Symbol::Lock(LockDefect::Jammed),
+        Symbol::Ev(Ev::C),
+        Symbol::Wait,
+    ];
+    let drained = [LIMIT_GONE, Symbol::Wait, Symbol::Wait, Symbol::Wait];
+    for (name, prefix) in [
+        ("granted, no EV", GRANTED.to_vec()),
+        (
+            "locking",
+            [&GRANTED[..], &[Symbol::Ev(Ev::C), Symbol::Round]].concat(),
+        ),
+        ("offer withdrawn", charging(&[LIMIT_GONE])),
+        ("no current for long", charging(&drained)),
+        ("grant withdrawn", charging(&[revoke])),
+        (
+            "unlock requested",
+            charging(&[Symbol::Request(Request::Unlock)]),
+        ),
+        ("EV in doubt", charging(&[Symbol::Ev(Ev::B)])),
+        ("EV paused", charging(&PAUSED)),
+        ("unplugged, contactor welded", charging(&welded)),
+        (
+            "contactor welded for long",
+            [&charging(&welded)[..], &[Symbol::Wait; 3]].concat(),
+        ),
+        ("plug lock jammed", [&GRANTED[..], &jammed].concat()),
+    ] {
+        explore(name, config, &prefix, &everything(), 3);
+    }
+}
+
+#[test]
+fn every_sequence_with_a_fixed_cable_and_no_feedback() {
+    let config = Config {
+        contactor_feedback: Feedback::None,
+        always_accept_state_d: true,
+        ..fixed_cable(Authentication::Free)
+    };
+    let alphabet = [&TIME[..], &PILOT, &REQUESTS].concat();
+    let tally = explore("fixed cable", config, &charging(&PAUSED), &alphabet, 5);
+    assert!(tally.closings > 100);
+}
+
+#[test]
+fn every_deep_sequence_of_the_pilot_while_charging() {
+    let alphabet = [&TIME[..], &PILOT].concat();
+    let config = socket(Authentication::Free);
+    let tally = explore("pilot while charging", config, &charging(&[]), &alphabet, 6);
+    assert!(tally.closings > 100);
+}
+
+#[test]
+fn every_deep_sequence_of_the_pilot_while_paused() {
+    let alphabet = [&TIME[..], &PILOT].concat();
+    let config = socket(Authentication::Free);
+    let tally = explore(
+        "pilot while paused",
+        config,
+        &charging(&PAUSED),
+        &alphabet,
+        7,
+    );
+    assert!(tally.closings > 40);
+}
+
+#[test]
+fn every_deep_sequence_of_requests() {
+    let alphabet = [&TIME[..], &REQUESTS, &[Symbol::Ev(Ev::C)]].concat();
+    let config = socket(Authentication::Ocpp);
+    explore(
+        "requests while charging",
+        config,
+        &charging(&[]),
+        &alphabet,
+        6,
+    );
+    let tally = explore(
+        "requests while paused",
+        config,
+        &charging(&PAUSED),
+        &alphabet,
+        5,
+    );
+    assert!(tally.closings > 50);
+}
+
+#[test]
+fn every_deep_sequence_of_contactor_and_plug_lock_defects() {
+    let alphabet = [
+        &TIME[..],
+        &CONTACTOR,
+        &PLUG,
+        &[Symbol::Ev(Ev::A), Symbol::Ev(Ev::C)],
+    ]
+    .concat();
+    let config = socket(Authentication::Free);
+    explore(
+        "defects while charging",
+        config,
+        &charging(&[]),
+        &alphabet,
+        5,
+    );
+    explore(
+        "defects while paused",
+        config,
+        &charging(&PAUSED),
+        &alphabet,
+        4,
+    );
+}

@@ -1,0 +1,437 @@
+//! Who may charge, when, and how much.
+
+mod bench;
+
+use bench::*;
+use evse_core::*;
+
+fn charging(config: Config) -> Bench {
+    let mut bench = Bench::rested(config);
+    bench.request(Request::Authorization(Grant::OneSession));
+    bench.charge();
+    bench.run(500);
+    bench.take_events();
+    bench
+}
+
+fn grant(bench: &mut Bench, grant: Grant) {
+    bench.request(Request::Authorization(grant));
+}
+
+// covers: AUTH-001, AUTH-009
+#[test]
+fn free_needs_no_grant_and_heeds_none() {
+    assert_eq!(Authentication::default(), Authentication::Free);
+    let mut bench = Bench::rested(socket(Authentication::Free));
+    grant(&mut bench, Grant::Revoked);
+    bench.charge();
+    grant(&mut bench, Grant::Revoked);
+    bench.run(10_000);
+    assert_eq!(bench.session(), SessionState::Charging);
+}
+
+// covers: AUTH-002, AUTH-004, CP-019, CON-021
+#[test]
+fn without_a_grant_an_ev_waits_at_100_percent() {
+    for method in [Authentication::Mqtt, Authentication::Ocpp] {
+        let mut bench = Bench::rested(socket(method));
+        bench.plug(Ev::C);
+        bench.run(60_000);
+        assert_eq!(
+            (bench.duty(), bench.session()),
+            (10_000, SessionState::Connected)
+        );
+        assert!(!bench.actuation.relay_1 && !bench.status().authorized);
+        grant(&mut bench, Grant::OneSession);
+        bench.run_until(2_000, |bench| bench.actuation.relay_1);
+    }
+}
+
+// covers: AUTH-007
+#[test]
+fn a_grant_for_one_session_is_used_up_when_the_ev_leaves() {
+    let mut bench = Bench::rested(socket(Authentication::Ocpp));
+    grant(&mut bench, Grant::OneSession);
+    assert_eq!(bench.session(), SessionState::Authorized);
+    bench.charge();
+    bench.plug(Ev::A);
+    bench.run(2_000);
+    assert_eq!(
+        (bench.session(), bench.status().authorized),
+        (SessionState::Idle, false)
+    );
+    bench.plug(Ev::C);
+    bench.run(20_000);
+    assert_eq!(bench.session(), SessionState::Connected);
+}
+
+#[test]
+fn a_grant_that_arrives_before_the_first_round_is_kept() {
+    let mut bench = Bench::new(socket(Authentication::Ocpp));
+    bench.request(Request::BrokerConnected);
+    grant(&mut bench, Grant::OneSession);
+    bench.run(1_000);
+    assert_eq!(bench.session(), SessionState::Authorized);
+}
+
+// covers: AUTH-008
+#[test]
+fn a_permanent_grant_lasts_for_many_sessions() {
+    let mut bench = Bench::rested(socket(Authentication::Mqtt));
+    grant(&mut bench, Grant::Permanent);
+    assert_eq!(bench.session(), SessionState::Idle, "open to everybody");
+    for _ in 0..3 {
+        bench.plug(Ev::C);
+        bench.run_until(12_000, |bench| bench.actuation.relay_1);
+        bench.plug(Ev::A);
+        bench.run(2_000);
+    }
+}
+
+#[test]
+fn a_revoked_grant_ends_the_session_and_releases_the_plug() {
+    let mut bench = charging(socket(Authentication::Ocpp));
+    grant(&mut bench, Grant::Revoked);
+    assert_eq!((bench.duty(), bench.actuation.relay_1), (10_000, true));
+    bench.run(1_000);
+    bench.plug(Ev::B);
+    bench.run(20);
+    assert!(!bench.actuation.relay_1);
+    assert_eq!(
+        bench.take_events(),
+        [
+            Event::ChargingStopped(StopReason::AuthorizationRevoked),
+            Event::SessionEnded(StopReason::AuthorizationRevoked)
+        ]
+    );
+    bench.run(2_000);
+    assert_eq!(bench.session(), SessionState::Connected);
+    assert_eq!(bench.status().lock, Some(LockPosition::Unlocked));
+    grant(&mut bench, Grant::OneSession);
+    assert_eq!(
+        bench.take_events(),
+        [Event::SessionStarted],
+        "the same EV may charge again"
+    );
+}
+
+/// A new grant within the EV's 6 s must not merge two sessions into one.
+#[test]
+fn a_grant_while_the_offer_is_withdrawn_begins_another_session() {
+    let mut bench = charging(socket(Authentication::Ocpp));
+    grant(&mut bench, Grant::Revoked);
+    bench.run(1_000);
+    grant(&mut bench, Grant::OneSession);
+    bench.run(1_000);
+    assert_eq!(bench.duty(), 10_000);
+    bench.run_until(20_000, |bench| {
+        bench.events.last() == Some(&Event::ChargingStarted)
+    });
+    assert_eq!(
+        bench.take_events(),
+        [
+            Event::ChargingStopped(StopReason::AuthorizationRevoked),
+            Event::SessionEnded(StopReason::AuthorizationRevoked),
+            Event::SessionStarted,
+            Event::ChargingStarted
+        ]
+    );
+}
+
+// covers: AUTH-003
+#[test]
+fn the_key_switch_grants_while_it_is_on() {
+    let method = Authentication::KeySwitch(DigitalInput::KEY_SWITCH);
+    let mut bench = Bench::rested(socket(method));
+    bench.request(Request::BrokerLost);
+    bench.plug(Ev::C);
+    grant(&mut bench, Grant::Permanent);
+    bench.run(2_000);
+    assert_eq!(bench.session(), SessionState::Connected);
+    bench.world.digital = 0b000_100;
+    bench.run_until(2_000, |bench| bench.actuation.relay_1);
+    bench.world.digital = 0;
+    bench.run(40);
+    assert!(bench.status().authorized, "it may bounce for 50 ms");
+    bench.run(20);
+    assert_eq!((bench.duty(), bench.status().authorized), (10_000, false));
+    assert_eq!(
+        bench.status().stop_reason,
+        Some(StopReason::AuthorizationRevoked)
+    );
+}
+
+// The broker.
+
+// covers: CON-024
+#[test]
+fn a_session_outlives_the_broker() {
+    let mut bench = charging(Config {
+        failsafe: Some(Amperes::new(8)),
+        ..socket(Authentication::Ocpp)
+    });
+    bench.request(Request::OcppLimit(Some(Amperes::new(16))));
+    bench.request(Request::BrokerLost);
+    bench.run(29_990);
+    assert_eq!(
+        (bench.duty(), bench.session()),
+        (2_667, SessionState::Charging)
+    );
+    bench.run(10);
+    assert_eq!(
+        (bench.duty(), bench.session()),
+        (1_333, SessionState::Charging)
+    );
+    bench.request(Request::BrokerConnected);
+    bench.request(Request::OcppLimit(Some(Amperes::new(16))));
+    assert_eq!(bench.duty(), 2_667);
+}
+
+#[test]
+fn without_failsafe_the_last_limits_outlive_the_broker() {
+    let mut bench = charging(socket(Authentication::Ocpp));
+    bench.request(Request::OcppLimit(Some(Amperes::new(11))));
+    bench.request(Request::BrokerLost);
+    bench.run(600_000);
+    assert_eq!(
+        (bench.duty(), bench.session()),
+        (1_833, SessionState::Charging)
+    );
+}
+
+#[test]
+fn no_session_starts_without_the_broker_that_could_end_it() {
+    let mut bench = Bench::rested(socket(Authentication::Ocpp));
+    grant(&mut bench, Grant::OneSession);
+    bench.request(Request::BrokerLost);
+    assert_eq!(
+        bench.session(),
+        SessionState::Idle,
+        "a waiting grant would be stale"
+    );
+    bench.plug(Ev::C);
+    bench.run(20_000);
+    assert_eq!(bench.session(), SessionState::Connected);
+    grant(&mut bench, Grant::Permanent);
+    bench.run(20_000);
+    assert_eq!(bench.session(), SessionState::Connected);
+    bench.request(Request::BrokerConnected);
+    bench.run_until(2_000, |bench| bench.actuation.relay_1);
+
+    let mut bench = Bench::rested(socket(Authentication::Free));
+    bench.request(Request::BrokerLost);
+    bench.charge();
+}
+
+// Availability.
+
+// covers: AV-001, AV-002, AV-006
+#[test]
+fn both_parties_must_want_operation() {
+    use Operation::{Inoperative, Operative};
+    for (backend, customer, result) in [
+        (Inoperative, Operative, Availability::Inoperative),
+        (Inoperative, Inoperative, Availability::Inoperative),
+        (Operative, Inoperative, Availability::Inoperative),
+        (Operative, Operative, Availability::Operative),
+    ] {
+        let mut bench = Bench::rested(socket(Authentication::Free));
+        assert_eq!(bench.status().availability, Availability::Operative);
+        bench.request(Request::BackendOperation(backend));
+        bench.request(Request::CustomerOperation(customer));
+        assert_eq!(
+            bench.status().availability,
+            result,
+            "{backend:?} {customer:?}"
+        );
+        let session = if result == Availability::Operative {
+            SessionState::Idle
+        } else {
+            SessionState::Inoperative
+        };
+        assert_eq!(bench.session(), session);
+    }
+}
+
+// covers: AV-007
+#[test]
+fn an_inoperative_station_refuses_new_sessions() {
+    let mut bench = Bench::rested(socket(Authentication::Free));
+    bench.request(Request::BackendOperation(Operation::Inoperative));
+    bench.plug(Ev::C);
+    bench.run(20_000);
+    assert_eq!(
+        (bench.duty(), bench.session()),
+        (10_000, SessionState::Inoperative)
+    );
+    assert_eq!(bench.status().lock, Some(LockPosition::Unlocked));
+    bench.request(Request::BackendOperation(Operation::Operative));
+    bench.run_until(2_000, |bench| bench.actuation.relay_1);
+}
+
+// covers: AV-009, AV-010, AV-011, AV-012
+#[test]
+fn becoming_inoperative_waits_for_the_ev_to_leave() {
+    for request in [
+        Request::BackendOperation(Operation::Inoperative),
+        Request::CustomerOperation(Operation::Inoperative),
+    ] {
+        let mut bench = charging(socket(Authentication::Ocpp));
+        bench.request(request);
+        bench.run(10_000);
+        assert_eq!(bench.status().availability, Availability::Scheduled);
+        assert_eq!(
+            bench.session(),
+            SessionState::Charging,
+            "the session goes on"
+        );
+        grant(&mut bench, Grant::Revoked);
+        bench.run(10_000);
+        grant(&mut bench, Grant::OneSession);
+        bench.run(10_000);
+        assert_eq!(
+            bench.session(),
+            SessionState::Connected,
+            "another one doesn't start"
+        );
+        bench.plug(Ev::A);
+        bench.run(20);
+        assert_eq!(bench.status().availability, Availability::Inoperative);
+        assert_eq!(bench.session(), SessionState::Inoperative);
+    }
+}
+
+// Unlocking.
+
+// covers: PL-019, PL-021, PL-025
+#[test]
+fn an_unlock_request_ends_the_session_before_it_unlocks() {
+    for response in [Ev::B, Ev::C] {
+        let mut bench = charging(socket(Authentication::Free));
+        bench.request(Request::Unlock);
+        assert_eq!((bench.duty(), bench.actuation.relay_1), (10_000, true));
+        bench.plug(response);
+        let answered = bench.run_until(20_000, |bench| {
+            matches!(bench.events.last(), Some(Event::Unlock(_)))
+        });
+        assert!(answered < 7_000, "took {answered}");
+        assert_eq!(
+            bench.take_events(),
+            [
+                Event::ChargingStopped(StopReason::UnlockRequested),
+                Event::SessionEnded(StopReason::UnlockRequested),
+                Event::Unlock(UnlockResult::Unlocked)
+            ]
+        );
+        assert_eq!(bench.status().lock, Some(LockPosition::Unlocked));
+        bench.run(60_000);
+        assert_eq!(
+            bench.session(),
+            SessionState::Connected,
+            "not locked again by itself"
+        );
+        bench.plug(Ev::A);
+        bench.run(1_000);
+        bench.charge();
+    }
+}
+
+#[test]
+fn after_an_unlock_request_only_a_new_grant_or_another_ev_starts_a_session() {
+    for (again, starts) in [(Grant::Permanent, false), (Grant::OneSession, true)] {
+        let mut bench = Bench::rested(socket(Authentication::Mqtt));
+        grant(&mut bench, Grant::Permanent);
+        bench.charge();
+        bench.request(Request::Unlock);
+        bench.run(20_000);
+        grant(&mut bench, again);
+        bench.run(2_000);
+        assert_eq!(
+            bench.status().lock_target == LockPosition::Locked,
+            starts,
+            "{again:?}"
+        );
+        grant(&mut bench, Grant::Revoked);
+        bench.run(10_000);
+        grant(&mut bench, Grant::Permanent);
+        bench.run_until(20_000, |bench| bench.actuation.relay_1);
+        assert_eq!(bench.status().stop_reason, None);
+    }
+}
+
+// covers: PL-020
+#[test]
+fn an_unlock_request_is_answered_within_20_s_whatever_happens() {
+    for defect in [
+        LockDefect::Jammed,
+        LockDefect::Senseless,
+        LockDefect::CapacitorEmpty,
+    ] {
+        let mut bench = charging(socket(Authentication::Free));
+        bench.world.lock_defect = defect;
+        bench.request(Request::Unlock);
+        bench.run_until(20_000, |bench| {
+            bench
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::Unlock(_)))
+        });
+    }
+}
+
+// Limits.
+
+// covers: LIM-007, LIM-010, LIM-012, CP-013, CP-020
+#[test]
+fn limits_take_effect_at_once_and_are_acknowledged() {
+    let mut bench = charging(socket(Authentication::Free));
+    let slot = DynamicSlot::new(0).unwrap();
+    for (deci, duty) in [
+        (320, 5_333),
+        (320, 5_333),
+        (630, 5_333),
+        (200, 3_333),
+        (59, 10_000),
+    ] {
+        bench.take_events();
+        bench.request(Request::DynamicLimit(slot, Some(Amperes::from_deci(deci))));
+        assert!(bench.take_events().contains(&Event::LimitReceived));
+        assert_eq!(bench.duty(), duty);
+        assert_eq!(bench.status().pilot, bench.actuation.pilot);
+        assert_eq!(bench.status().offered_limit.deci(), deci.min(320));
+        assert_eq!(bench.status().physical_limit, Amperes::new(32));
+    }
+    assert!(bench.actuation.relay_1);
+    bench.request(Request::RemoveDynamicLimit(slot));
+    assert_eq!(bench.duty(), 5_333, "within the 6 s of the withdrawal");
+    bench.run(10_000);
+    assert!(bench.actuation.relay_1);
+}
+
+/// A wallbox in the field took 6, 7 and 11 A, ignored 0 A and went on charging.
+#[test]
+fn a_commanded_0_a_ends_the_flow_of_energy_and_11_a_resumes_it() {
+    let mut bench = charging(socket(Authentication::Ocpp));
+    for (amperes, duty) in [(6, 1_000), (7, 1_167), (11, 1_833), (0, 10_000)] {
+        bench.request(Request::OcppLimit(Some(Amperes::new(amperes))));
+        assert_eq!(bench.duty(), duty);
+        bench.run(10_000);
+    }
+    assert!(
+        !bench.world.contacts_closed(),
+        "although this EV never left C"
+    );
+    assert_eq!(bench.session(), SessionState::SuspendedEvse);
+    bench.request(Request::OcppLimit(Some(Amperes::new(11))));
+    bench.run_until(6_000, |bench| bench.actuation.relay_1);
+    assert_eq!(
+        (bench.duty(), bench.session()),
+        (1_833, SessionState::Charging)
+    );
+    assert!(
+        !bench
+            .take_events()
+            .iter()
+            .any(|event| matches!(event, Event::SessionEnded(_)))
+    );
+}

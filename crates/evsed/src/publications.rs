@@ -1,0 +1,304 @@
+//! The machine's status as topics: every change once, all of it at start.
+
+use daemon_kit::Publisher;
+use evse_core::{
+    Amperes, Availability, Config, ContactorPosition, CpState, DutyCycle, LockFailure,
+    LockPosition, PilotFault, PilotOutput, ProximityError, SessionState, Status, StopReason,
+};
+use topic_map as topics;
+use topic_map::{
+    ContactorStatus, DutyPercent, OfferedCurrent, PlugLockFailure, PlugStatus, SessionFault, Topic,
+    WholeAmperes, WholeCurrentLimit,
+};
+
+/// Publishes what has changed since the last status.
+pub(crate) struct Publications {
+    bus: Publisher,
+    last: Option<(Status, u64)>,
+}
+
+impl Publications {
+    /// Publishes what never changes: ratings, version.
+    pub(crate) fn new(bus: Publisher, config: &Config) -> Self {
+        bus.publish(
+            &topics::EVSE_GRID_CURRENT_LIMIT_ACTUAL,
+            &whole(config.grid_limit),
+        );
+        bus.publish(
+            &topics::EVSE_EVSE_CURRENT_LIMIT_ACTUAL,
+            &whole(config.evse_limit),
+        );
+        bus.publish(
+            &topics::CHARGE_INIT_PROTOCOL,
+            &topics::ChargeProtocol::Iec61851,
+        );
+        // The guide's sign that the charging software is operational (15.5.2).
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        bus.publish(&topics::GLOBAL_VERSION_CHARGING_SOFTWARE, &version);
+        Self { bus, last: None }
+    }
+
+    /// Publish a status; `limits` counts the limits that have arrived so far.
+    /// False while the machine is still starting and there is nothing to tell.
+    pub(crate) fn publish(&mut self, status: &Status, limits: u64) -> bool {
+        if self.last.is_none() && is_starting(status) {
+            return false;
+        }
+        let last = self.last.replace((*status, limits));
+        let before = last.as_ref().map(|(status, _)| status);
+        // Causes first, the session's state last: who sees the state finds the rest up to date.
+        self.change(before, status, &topics::CONTACTOR_ERROR, |s| {
+            s.contactor_fault.is_some()
+        });
+        self.change(before, status, &topics::PLUG_LOCK_PERMANENT_FAILURE, |s| {
+            s.lock_failure.map(lock_failure)
+        });
+        self.change(before, status, &topics::SESSION_PROXIMITY_ERROR, |s| {
+            s.proximity_error.map(proximity_error)
+        });
+        self.change(before, status, &topics::EVSE_FAULT, fault);
+        self.change(before, status, &topics::AVAILABILITY_ACTUAL, |s| {
+            availability(s.availability)
+        });
+        self.change(before, status, &topics::CABLE_CURRENT_LIMIT, |s| {
+            cable(s.cable_limit)
+        });
+        self.change(
+            before,
+            status,
+            &topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT,
+            |s| whole(s.physical_limit),
+        );
+        let arrived = last.is_some_and(|(_, before)| before != limits);
+        if arrived {
+            // Also the acknowledgement of a limit that changes nothing (guide 15.16).
+            self.bus
+                .publish(&topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT, &offered(status));
+        } else {
+            self.change(
+                before,
+                status,
+                &topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT,
+                offered,
+            );
+        }
+        self.change(before, status, &topics::CHARGE_CP_STATUS, |s| {
+            cp_state(s.cp_state)
+        });
+        self.change(before, status, &topics::CHARGE_PWM_STATUS, |s| {
+            duty(s.pilot)
+        });
+        self.change(before, status, &topics::CP_DUTY_CYCLE, |s| duty(s.pilot));
+        self.change(before, status, &topics::PLUG_LOCK, |s| {
+            s.lock_target == LockPosition::Locked
+        });
+        self.change(before, status, &topics::CHARGE_PLUG_STATUS, |s| {
+            plug(s.lock)
+        });
+        self.change(before, status, &topics::CONTACTOR_STATE_TARGET, |s| {
+            s.contactor_target
+        });
+        self.change(before, status, &topics::CONTACTOR_STATE_ACTUAL, |s| {
+            s.contactor == ContactorPosition::Closed
+        });
+        self.change(before, status, &topics::CHARGE_CONTACTOR_STATUS, |s| {
+            contactor(s.contactor)
+        });
+        self.change(before, status, &topics::CHARGING, |s| s.contactor_target);
+        self.change(before, status, &topics::SESSION_STOP_REASON, |s| {
+            stop_reason(s.stop_reason)
+        });
+        self.change(before, status, &topics::SESSION_STATE, |s| {
+            session(s.session)
+        });
+        log_change(before, status);
+        true
+    }
+
+    /// What holds once the process is gone (guide 15.13 table 70).
+    pub(crate) fn publish_safe(&self) {
+        let zero = duty(PilotOutput::Duty(DutyCycle::ZERO));
+        self.bus.publish(&topics::CONTACTOR_STATE_TARGET, &false);
+        self.bus.publish(&topics::CHARGING, &false);
+        self.bus.publish(&topics::CP_DUTY_CYCLE, &zero);
+        self.bus.publish(&topics::CHARGE_PWM_STATUS, &zero);
+        self.bus
+            .publish(&topics::SESSION_STOP_REASON, &topics::StopReason::Restart);
+        self.bus
+            .publish(&topics::SESSION_STATE, &topics::SessionState::Inoperative);
+    }
+
+    fn change<T: topic_map::Payload + PartialEq>(
+        &self,
+        before: Option<&Status>,
+        now: &Status,
+        topic: &Topic<T>,
+        value: impl Fn(&Status) -> T,
+    ) {
+        let value_now = value(now);
+        if before.map(value).as_ref() != Some(&value_now) {
+            self.bus.publish(topic, &value_now);
+        }
+    }
+}
+
+fn log_change(before: Option<&Status>, now: &Status) {
+    let shown = |s: &Status| (s.session, s.cp_state, s.pilot, s.stop_reason, s.pilot_fault);
+    if before.map(shown) != Some(shown(now)) {
+        tracing::info!(
+            session = now.session.as_str(),
+            cp = ?now.cp_state,
+            pilot = ?now.pilot,
+            offered = now.offered_limit.deci() as f32 / 10.0,
+            reason = ?now.stop_reason,
+            fault = ?now.pilot_fault,
+            "status"
+        );
+    }
+}
+
+fn whole(current: Amperes) -> WholeAmperes {
+    let amperes = u16::try_from(current.deci() / 10).unwrap_or(u16::MAX);
+    // The configuration admits at most 10000 A, the topic's range.
+    WholeAmperes::new(amperes).unwrap_or(WholeAmperes::MAX)
+}
+
+fn cable(limit: Option<Amperes>) -> WholeCurrentLimit {
+    limit.map_or(WholeCurrentLimit::NoLimit, |limit| {
+        WholeCurrentLimit::Limit(whole(limit))
+    })
+}
+
+fn offered(status: &Status) -> OfferedCurrent {
+    OfferedCurrent {
+        deciamperes: status.offered_limit.deci(),
+    }
+}
+
+fn duty(pilot: PilotOutput) -> DutyPercent {
+    let hundredths = match pilot {
+        PilotOutput::Duty(duty) => duty.hundredths(),
+        PilotOutput::Released => 0,
+    };
+    DutyPercent::from_hundredths(hundredths).unwrap_or(DutyPercent::ZERO)
+}
+
+/// A pilot that can't be trusted is published as E, never as the state before.
+fn cp_state(state: Option<CpState>) -> topics::CpState {
+    match state {
+        Some(CpState::A) => topics::CpState::A,
+        Some(CpState::B) => topics::CpState::B,
+        Some(CpState::C) => topics::CpState::C,
+        Some(CpState::D) => topics::CpState::D,
+        Some(CpState::E) | None => topics::CpState::E,
+        Some(CpState::F) => topics::CpState::F,
+    }
+}
+
+/// The first rounds: the machine knows neither pilot nor contactor.
+fn is_starting(status: &Status) -> bool {
+    status.session == SessionState::Inoperative && status.availability != Availability::Inoperative
+}
+
+fn plug(lock: Option<LockPosition>) -> PlugStatus {
+    match lock {
+        Some(LockPosition::Locked) => PlugStatus::Locked,
+        Some(LockPosition::Unlocked) => PlugStatus::Unlocked,
+        None => PlugStatus::Unknown,
+    }
+}
+
+fn contactor(position: ContactorPosition) -> ContactorStatus {
+    match position {
+        ContactorPosition::Closed => ContactorStatus::Closed,
+        ContactorPosition::Opened => ContactorStatus::Opened,
+        ContactorPosition::Unknown => ContactorStatus::Unknown,
+    }
+}
+
+fn availability(availability: Availability) -> topics::Availability {
+    match availability {
+        // Scheduled takes effect when the EV leaves (guide 3.3.5).
+        Availability::Operative | Availability::Scheduled => topics::Availability::Operative,
+        Availability::Inoperative => topics::Availability::Inoperative,
+    }
+}
+
+fn lock_failure(failure: LockFailure) -> PlugLockFailure {
+    match failure {
+        LockFailure::CapacitorNotCharged => PlugLockFailure::MotorCapNotCharged,
+        LockFailure::UnexpectedOpen => PlugLockFailure::MotorUnexpectedOpen,
+        LockFailure::UnexpectedClose => PlugLockFailure::MotorUnexpectedClose,
+        LockFailure::CannotLock => PlugLockFailure::CannotLock,
+        LockFailure::CannotUnlock => PlugLockFailure::CannotUnlock,
+    }
+}
+
+fn proximity_error(error: ProximityError) -> topics::ProximityError {
+    match error {
+        ProximityError::NoCable => topics::ProximityError::NoCable,
+        ProximityError::Invalid => topics::ProximityError::Invalid,
+        ProximityError::Changed => topics::ProximityError::Changed,
+    }
+}
+
+/// The first cause, the most dangerous one first.
+fn fault(status: &Status) -> Option<SessionFault> {
+    if status.contactor_fault.is_some() {
+        return Some(SessionFault::ContactorError);
+    }
+    if let Some(fault) = status.pilot_fault {
+        return Some(match fault {
+            PilotFault::Sensor => SessionFault::SensorFailure,
+            PilotFault::Stale => SessionFault::ControlStalled,
+            PilotFault::Diode => SessionFault::PilotDiode,
+            PilotFault::OutOfRange | PilotFault::Output => SessionFault::PilotFault,
+        });
+    }
+    if status.cp_state == Some(CpState::E) {
+        return Some(SessionFault::PilotShort);
+    }
+    if status.lock_failure.is_some() {
+        return Some(SessionFault::PlugLockFailure);
+    }
+    match status.proximity_error {
+        Some(ProximityError::NoCable | ProximityError::Invalid) => {
+            Some(SessionFault::ProximityError)
+        }
+        Some(ProximityError::Changed) | None => None,
+    }
+}
+
+fn session(state: SessionState) -> topics::SessionState {
+    match state {
+        SessionState::Idle => topics::SessionState::Idle,
+        SessionState::Authorized => topics::SessionState::Authorized,
+        SessionState::Connected => topics::SessionState::Connected,
+        SessionState::SuspendedEv => topics::SessionState::SuspendedEv,
+        SessionState::SuspendedEvse => topics::SessionState::SuspendedEvse,
+        SessionState::Charging => topics::SessionState::Charging,
+        SessionState::Faulted => topics::SessionState::Faulted,
+        SessionState::Inoperative => topics::SessionState::Inoperative,
+    }
+}
+
+fn stop_reason(reason: Option<StopReason>) -> topics::StopReason {
+    match reason {
+        None => topics::StopReason::None,
+        Some(StopReason::EvDisconnected) => topics::StopReason::EvDisconnected,
+        Some(StopReason::EvPaused) => topics::StopReason::EvPaused,
+        Some(StopReason::NoCurrentAvailable) => topics::StopReason::LimitBelowMinimum,
+        Some(StopReason::AuthorizationRevoked | StopReason::UnlockRequested) => {
+            topics::StopReason::AuthorizationWithdrawn
+        }
+        Some(
+            StopReason::VentilationUnavailable
+            | StopReason::PilotShort
+            | StopReason::PilotNegative
+            | StopReason::PilotFault(_)
+            | StopReason::ProximityError(_)
+            | StopReason::LockFailure(_)
+            | StopReason::ContactorFault(_),
+        ) => topics::StopReason::Fault,
+    }
+}

@@ -1,0 +1,222 @@
+//! MQTT messages as requests to the machine.
+
+use std::collections::BTreeSet;
+
+use daemon_kit::Message;
+use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
+use topic_map::{
+    AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
+    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
+};
+
+/// Turns messages into requests; a payload that does not fit changes nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    names: DynamicNames,
+    complained: BTreeSet<String>,
+}
+
+impl Requests {
+    /// The request of `message`, if it holds one.
+    pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
+        let request = self.request(message);
+        match request {
+            Ok(request) => {
+                self.complained.remove(&message.topic);
+                request
+            }
+            Err(error) => {
+                // Once for each topic until it is right again: a chatty peer can't fill the log.
+                if self.complained.insert(message.topic.clone()) {
+                    tracing::warn!(topic = message.topic, "{error}: ignored");
+                }
+                None
+            }
+        }
+    }
+
+    fn request(&mut self, message: &Message) -> Result<Option<Request>, PayloadError> {
+        if let Some(target) = message.on(&AVAILABILITY_TARGET) {
+            return target.map(|target| Some(Request::CustomerOperation(operation(target))));
+        }
+        if let Some(target) = message.on(&OCPP_AVAILABILITY_TARGET) {
+            return target.map(|target| Some(Request::BackendOperation(operation(target))));
+        }
+        if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
+            return allowed
+                .map(|allowed| Some(Request::Authorization(grant(allowed, message.retained))));
+        }
+        if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
+            return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
+        }
+        if let Some((name, limit)) = message.in_family(&GLOBAL_DYN_CURRENT_LIMIT) {
+            return limit.map(|limit| self.names.request(name, limit));
+        }
+        Ok(None)
+    }
+}
+
+fn operation(target: Availability) -> Operation {
+    match target {
+        Availability::Operative => Operation::Operative,
+        Availability::Inoperative => Operation::Inoperative,
+    }
+}
+
+/// Retained is permanent, not retained is one session (guide 15.21).
+fn grant(allowed: bool, retained: bool) -> Grant {
+    match (allowed, retained) {
+        (false, _) => Grant::Revoked,
+        (true, false) => Grant::OneSession,
+        (true, true) => Grant::Permanent,
+    }
+}
+
+fn amperes(limit: CurrentLimit) -> Option<Amperes> {
+    limit.deciamperes().map(Amperes::from_deci)
+}
+
+/// Which name has which of the five slots (guide 15.16.1).
+#[derive(Debug, Default)]
+struct DynamicNames {
+    slots: [Option<String>; DynamicSlot::COUNT],
+    refused: BTreeSet<String>,
+}
+
+impl DynamicNames {
+    /// An empty payload frees the name's slot, so that another name fits.
+    fn request(&mut self, name: &str, limit: Option<CurrentLimit>) -> Option<Request> {
+        let known = self
+            .slots
+            .iter()
+            .position(|slot| slot.as_deref() == Some(name));
+        let Some(limit) = limit else {
+            let index = known?;
+            self.slots[index] = None;
+            return DynamicSlot::new(index).map(Request::RemoveDynamicLimit);
+        };
+        let Some(index) = known.or_else(|| self.slots.iter().position(Option::is_none)) else {
+            // Bounded, because names come from outside.
+            if self.refused.len() < 32 && self.refused.insert(name.to_owned()) {
+                tracing::warn!(name, "all five dynamic current limits have a name: ignored");
+            }
+            return None;
+        };
+        self.slots[index] = Some(name.to_owned());
+        let slot = DynamicSlot::new(index)?;
+        Some(Request::DynamicLimit(slot, amperes(limit)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(topic: &str, payload: &str, retained: bool) -> Message {
+        Message {
+            topic: topic.into(),
+            payload: payload.as_bytes().to_vec(),
+            retained,
+        }
+    }
+
+    fn limit(requests: &mut Requests, name: &str, payload: &str) -> Option<Request> {
+        requests.translate(&message(
+            &format!("ci/global/dyn_current_limit/{name}"),
+            payload,
+            true,
+        ))
+    }
+
+    fn set(index: usize, deci: Option<u32>) -> Option<Request> {
+        let slot = DynamicSlot::new(index).unwrap();
+        Some(Request::DynamicLimit(slot, deci.map(Amperes::from_deci)))
+    }
+
+    // covers: LIM-014, LIM-015
+    #[test]
+    fn five_names_have_a_limit_and_the_sixth_is_ignored() {
+        let mut requests = Requests::default();
+        for (index, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+            assert_eq!(limit(&mut requests, name, "10"), set(index, Some(100)));
+        }
+        assert_eq!(limit(&mut requests, "f", "6"), None);
+        assert_eq!(limit(&mut requests, "b", "20.25"), set(1, Some(202)));
+        assert_eq!(limit(&mut requests, "b", "-1"), set(1, None));
+        assert_eq!(limit(&mut requests, "f", "6"), None, "-1 keeps the name");
+    }
+
+    #[test]
+    fn an_empty_message_frees_the_name() {
+        let mut requests = Requests::default();
+        for name in ["a", "b", "c", "d", "e"] {
+            limit(&mut requests, name, "10");
+        }
+        assert_eq!(
+            limit(&mut requests, "c", ""),
+            DynamicSlot::new(2).map(Request::RemoveDynamicLimit)
+        );
+        assert_eq!(limit(&mut requests, "f", "6"), set(2, Some(60)));
+        assert_eq!(limit(&mut requests, "unknown", ""), None);
+    }
+
+    // covers: LIM-019, AUTH-005, AV-003
+    #[test]
+    fn garbage_changes_nothing() {
+        let mut requests = Requests::default();
+        for payload in [
+            "",
+            "x",
+            "1,5",
+            "NaN",
+            "-2",
+            "1e3",
+            "\0",
+            "999999999999999999999",
+        ] {
+            for topic in [
+                "ci/evse/basic/maxcurrentlimit",
+                "port0/ci/availability/target",
+                "port0/session/authorization_status",
+            ] {
+                assert_eq!(
+                    requests.translate(&message(topic, payload, false)),
+                    None,
+                    "{topic} {payload:?}"
+                );
+            }
+            if !payload.is_empty() {
+                assert_eq!(limit(&mut requests, "a", payload), None, "{payload:?}");
+            }
+        }
+        assert_eq!(
+            requests.translate(&message("port0/contactor/state/target", "1", true)),
+            None
+        );
+    }
+
+    // covers: AUTH-007, AUTH-008
+    #[test]
+    fn a_retained_grant_is_permanent() {
+        let mut requests = Requests::default();
+        let mut grant = |payload, retained| {
+            requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            ))
+        };
+        assert_eq!(
+            grant("1", false),
+            Some(Request::Authorization(Grant::OneSession))
+        );
+        assert_eq!(
+            grant("1", true),
+            Some(Request::Authorization(Grant::Permanent))
+        );
+        assert_eq!(
+            grant("0", true),
+            Some(Request::Authorization(Grant::Revoked))
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! The task that keeps reading the meter.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::maps::Model;
+use crate::meter::{Error, Identity, Meter};
+use crate::reading::{Judge, Reading};
+
+/// From one reading of a meter that answers to the next.
+const READING_INTERVAL: Duration = Duration::from_secs(1);
+/// From a failed search to the next: each holds the bus for up to a second and a
+/// half, and an RFID reader may share it.
+const SEARCH_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the meter said.
+#[derive(Debug)]
+pub enum Finding {
+    /// A meter was found; again after each outage.
+    Identified(Identity),
+    /// A reading that can be believed.
+    Read(Reading),
+    /// No reading.
+    Failed(Error),
+}
+
+/// Reads a meter for ever.
+#[derive(Debug)]
+pub struct Poller {
+    meter: Meter,
+    unavailable_after: Duration,
+    /// The meter that gave the last good reading; `None` after an outage, for it may
+    /// have been exchanged.
+    identity: Option<Identity>,
+    known_serial: Option<String>,
+    last_good: Instant,
+    judge: Judge,
+    has_told_export: bool,
+}
+
+impl Poller {
+    /// Nothing is sent yet. After `unavailable_after` without a good reading the
+    /// meter is identified afresh.
+    pub fn new(meter: Meter, unavailable_after: Duration) -> Self {
+        Self {
+            meter,
+            unavailable_after,
+            identity: None,
+            known_serial: None,
+            last_good: Instant::now(),
+            judge: Judge::default(),
+            has_told_export: false,
+        }
+    }
+
+    /// Report each finding until nobody listens.
+    pub async fn run(mut self, findings: mpsc::Sender<Finding>) {
+        while !findings.is_closed() {
+            let started = Instant::now();
+            let finding = match self.look(&findings).await {
+                Ok(reading) => {
+                    self.last_good = Instant::now();
+                    Finding::Read(reading)
+                }
+                Err(error) => Finding::Failed(error),
+            };
+            let next = if self.last_good.elapsed() >= self.unavailable_after {
+                self.identity = None;
+                Instant::now() + SEARCH_PAUSE
+            } else {
+                started + READING_INTERVAL
+            };
+            // A closed channel ends the loop.
+            let _ = findings.send(finding).await;
+            sleep_until(next).await;
+        }
+    }
+
+    async fn look(&mut self, findings: &mpsc::Sender<Finding>) -> Result<Reading, Error> {
+        if let Some(identity) = &self.identity {
+            let model = identity.model;
+            return self.read(model).await;
+        }
+        let identity = self.meter.identify().await?;
+        if is_another(self.known_serial.as_deref(), identity.serial.as_deref()) {
+            self.judge.meter_exchanged();
+        } else {
+            self.judge.meter_lost();
+        }
+        // A configured model without a serial number has not said a word so far.
+        let reading = self.read(identity.model).await?;
+        if identity.serial.is_some() {
+            self.known_serial.clone_from(&identity.serial);
+        }
+        self.identity = Some(identity.clone());
+        let _ = findings.send(Finding::Identified(identity)).await;
+        Ok(reading)
+    }
+
+    async fn read(&mut self, model: &'static Model) -> Result<Reading, Error> {
+        let reading = self.meter.read(model).await?;
+        if reading.shows_export() && !self.has_told_export {
+            tracing::warn!(
+                ?reading,
+                "power flows backwards: is the meter installed reversed?"
+            );
+            self.has_told_export = true;
+        }
+        Ok(self.judge.judge(reading)?)
+    }
+}
+
+/// Only two different numbers tell two meters: a meter that starts up may hide its own.
+fn is_another(before: Option<&str>, now: Option<&str>) -> bool {
+    matches!((before, now), (Some(before), Some(now)) if before != now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meter_is_another_one_only_by_its_number() {
+        assert!(is_another(Some("1"), Some("2")));
+        assert!(!is_another(Some("1"), Some("1")));
+        assert!(!is_another(Some("1"), None));
+        assert!(!is_another(None, Some("1")));
+    }
+}

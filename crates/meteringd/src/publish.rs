@@ -1,0 +1,88 @@
+//! Readings and identities as the topic map wants them.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use topic_map::{MeterIdentity, MeterValues, Timestamp};
+
+use crate::meter::Identity;
+use crate::reading::Reading;
+
+/// The payload of `port0/metering/meter/values`; `None` for a time that RFC 3339
+/// can't express.
+pub fn values(reading: Reading, time: DateTime<Utc>) -> Option<MeterValues> {
+    let timestamp = Timestamp::new(&time.to_rfc3339_opts(SecondsFormat::Millis, true))?;
+    let Reading {
+        energy,
+        power,
+        voltage,
+        current,
+        frequency,
+    } = reading;
+    Some(MeterValues {
+        timestamp,
+        energy_wh: energy,
+        power_w: power,
+        voltage_v: voltage,
+        current_a: current,
+        frequency_hz: frequency,
+    })
+}
+
+/// The payload of `port0/metering/meter/identity`.
+pub fn identity(identity: Identity, address: u8) -> MeterIdentity {
+    MeterIdentity {
+        protocol: identity.model.protocol.to_owned(),
+        model: identity.model.name.to_owned(),
+        serial: identity.serial,
+        address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use topic_map::{Payload, PerPhase};
+
+    use super::*;
+    use crate::maps::SDM630;
+
+    // covers: MET-015
+    #[test]
+    fn a_single_phase_meter_publishes_l1_and_no_other_phase() {
+        let reading = Reading {
+            energy: Some(12_345_678.0),
+            power: PerPhase {
+                total: Some(3680.0),
+                l1: Some(3680.0),
+                ..PerPhase::default()
+            },
+            voltage: PerPhase {
+                l1: Some(230.0),
+                ..PerPhase::default()
+            },
+            current: PerPhase {
+                l1: Some(16.0),
+                ..PerPhase::default()
+            },
+            frequency: Some(50.0),
+        };
+        let time = DateTime::from_timestamp_millis(1_700_000_000_123).unwrap();
+        assert_eq!(
+            values(reading, time).unwrap().encode(),
+            "{\"timestamp\":\"2023-11-14T22:13:20.123Z\",\"energy_wh\":12345678.0,\
+             \"power_w\":{\"total\":3680.0,\"l1\":3680.0},\"voltage_v\":{\"l1\":230.0},\
+             \"current_a\":{\"l1\":16.0},\"frequency_hz\":50.0}"
+        );
+    }
+
+    #[test]
+    fn an_identity_names_the_protocol_that_was_found() {
+        let found = Identity {
+            model: &SDM630,
+            serial: Some("12345678".into()),
+        };
+        assert_eq!(
+            identity(found, 1).encode(),
+            "{\"protocol\":\"eastron,sdm630\",\"model\":\"Eastron SDM630\",\
+             \"serial\":\"12345678\",\"address\":1}"
+        );
+    }
+}

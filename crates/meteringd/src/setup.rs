@@ -1,0 +1,121 @@
+//! What customer.json says about the meter, made complete by the protocol.
+
+use std::time::Duration;
+
+use customer_config::Meter;
+use rs485::{BaudRate, DeviceAddress, Line, LocalEcho, Parity};
+
+use crate::protocol::{Protocol, Unsupported};
+
+/// All that is needed to read the meter.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The line it is on.
+    pub line: Line,
+    /// Its address.
+    pub device: DeviceAddress,
+    /// Its protocol.
+    pub protocol: &'static Protocol,
+    /// How often readings are published outside a session.
+    pub interval: Duration,
+}
+
+/// Keys that can't be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// No such protocol in this version.
+    #[error(transparent)]
+    Protocol(#[from] Unsupported),
+    /// Too slow or too fast.
+    #[error("ports[0]/meter/baudrate is {0}; it must be 1200 to 115200")]
+    BaudRate(u32),
+    /// Not an address of a device.
+    #[error("ports[0]/meter/address is {0}; it must be 1 to 247")]
+    Address(u8),
+}
+
+impl Setup {
+    /// Keys that are present win; the protocol has the others.
+    ///
+    /// # Errors
+    /// When a key can't be used.
+    pub fn new(meter: &Meter, echo: LocalEcho) -> Result<Self, Unusable> {
+        let protocol = Protocol::named(meter.protocol.as_str())?;
+        let baud_rate = match meter.baudrate {
+            Some(rate) => BaudRate::new(rate).ok_or(Unusable::BaudRate(rate))?,
+            None => protocol.baud_rate,
+        };
+        let device = match meter.address {
+            Some(address) => DeviceAddress::new(address).ok_or(Unusable::Address(address))?,
+            None => protocol.address,
+        };
+        let parity = meter.parity.map_or(protocol.parity, parity);
+        let port = meter.port.clone().into();
+        Ok(Self {
+            line: Line {
+                port,
+                baud_rate,
+                parity,
+                echo,
+            },
+            device,
+            protocol,
+            interval: Duration::from_secs(meter.publish_settings.timer.into()),
+        })
+    }
+}
+
+const fn parity(parity: customer_config::Parity) -> Parity {
+    match parity {
+        customer_config::Parity::None => Parity::None,
+        customer_config::Parity::Odd => Parity::Odd,
+        customer_config::Parity::Even => Parity::Even,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use customer_config::Customer;
+
+    use super::*;
+
+    /// `ports[0]/meter` with these members.
+    fn setup(members: &str) -> Result<Setup, Unusable> {
+        let text = format!("{{ \"ports\": [ {{ \"meter\": {{ {members} }} }} ] }}");
+        let (customer, warnings) = Customer::parse(&text).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        Setup::new(&customer.port().meter, LocalEcho::Present)
+    }
+
+    // covers: MET-003
+    #[test]
+    fn absent_keys_follow_the_protocol() {
+        let setup = setup("\"protocol\": \"klefr\"").unwrap();
+        assert_eq!(setup.line.port.to_str(), Some("/dev/ttymxc0"));
+        assert_eq!(setup.line.baud_rate.bits_per_second(), 9600);
+        assert_eq!(setup.line.parity, Parity::None);
+        assert_eq!(setup.device.number(), 1);
+        assert_eq!(setup.interval, Duration::from_secs(30));
+    }
+
+    // covers: MET-004
+    #[test]
+    fn present_keys_win() {
+        let setup = setup(
+            "\"protocol\": \"eastron,sdm230\", \"port\": \"/dev/ttymxc4\", \"baudrate\": 2400, \
+             \"parity\": \"even\", \"address\": 7, \"publish_settings\": { \"timer\": 5 }",
+        )
+        .unwrap();
+        assert_eq!(setup.line.port.to_str(), Some("/dev/ttymxc4"));
+        assert_eq!(setup.line.baud_rate.bits_per_second(), 2400);
+        assert_eq!(setup.line.parity, Parity::Even);
+        assert_eq!(setup.device.number(), 7);
+        assert_eq!(setup.interval, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_protocol_of_a_later_version_is_refused() {
+        let error = setup("\"protocol\": \"iskra\"").unwrap_err();
+        assert!(error.to_string().contains("\"iskra\""), "{error}");
+    }
+}

@@ -1,0 +1,197 @@
+//! Seed 002 replayed: what an independent central system commands is what the car
+//! gets. And a whole session driven by a central system that is not ours.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it fails"
+)]
+
+use std::time::{Duration, Instant};
+
+use hil_tests::{Bench, LATER, PythonCentralSystem, SOON, Settings, trace_directory};
+use serde_json::json;
+
+const PWM: &str = "port0/ci/charge/pwm/status";
+const SESSION: &str = "port0/session/state";
+const TAG: &str = "04A1B2C3D4";
+
+fn bench_with(central: &PythonCentralSystem) -> Bench {
+    let settings = Settings::default()
+        .with_central_system(&central.uri())
+        .with("ocpp/MeterValueSampleInterval", 10)
+        .with(
+            "ocpp/MeterValuesSampledData",
+            json!(["Energy.Active.Import.Register", "Current.Import"]),
+        );
+    Bench::start(&settings)
+}
+
+fn status(central: &PythonCentralSystem, expected: &str) {
+    central.expect(
+        "status",
+        |event| event["payload"]["connectorId"] == 1 && event["payload"]["status"] == expected,
+        LATER,
+    );
+}
+
+/// Swipe, plug in, and wait until the car charges in a transaction.
+fn start_by_card(bench: &Bench, central: &PythonCentralSystem) {
+    bench.plug_in();
+    bench.expect(SESSION, "connected", SOON);
+    bench.swipe(TAG);
+    bench.expect(SESSION, "charging", LATER);
+    central.expect("start", |_| true, LATER);
+    status(central, "Charging");
+}
+
+// covers: OSM-004, OSM-005, OSM-006, OSM-007, OSM-008, OSM-009, OSM-010, OSM-011, OSM-013
+// covers: LIM-013, LIM-028, OS-013, OSM-014
+#[test]
+fn the_limits_of_seed_002_are_carried_out() {
+    let mut central = PythonCentralSystem::start(&trace_directory(), &[]);
+    let bench = bench_with(&central);
+    start_by_card(&bench, &central);
+    let draws = |amperes: f64| {
+        bench.wait_for(&format!("the car draws {amperes} A"), SOON, |plant| {
+            plant
+                .line_currents()
+                .iter()
+                .all(|current| (current - amperes).abs() < 0.3)
+        });
+    };
+    for (amperes, duty) in [(6, "10.00"), (7, "11.67"), (11, "18.33")] {
+        let answer = central.limit_current(amperes, SOON);
+        assert_eq!(answer["status"], "Accepted");
+        bench.expect(PWM, duty, Duration::from_secs(2));
+        draws(f64::from(amperes));
+        bench.expect(
+            "ci/evse/basic/maxcurrentlimit",
+            &format!("{amperes}.0"),
+            SOON,
+        );
+    }
+
+    central.mark();
+    let commanded = Instant::now();
+    let answer = central.limit_current(0, SOON);
+    assert_eq!(answer["status"], "Accepted");
+    bench.expect(PWM, "100.00", Duration::from_secs(2));
+    draws(0.0);
+    assert!(
+        commanded.elapsed() < Duration::from_secs(10),
+        "energy flowed for 10 s"
+    );
+    status(&central, "SuspendedEVSE");
+    assert!(
+        central.events("stop").is_empty(),
+        "the transaction was stopped"
+    );
+
+    let answer = central.limit_current(11, SOON);
+    assert_eq!(answer["status"], "Accepted");
+    bench.expect(PWM, "18.33", Duration::from_secs(2));
+    bench.expect(SESSION, "charging", LATER);
+    draws(11.0);
+    status(&central, "Charging");
+    assert!(
+        central.events("start").is_empty(),
+        "a second transaction was started"
+    );
+    assert_eq!(central.complaints(), Vec::<String>::new());
+}
+
+// covers: OS-011, OC-001, OC-015, OC-034, OC-063, AUTH-002, CP-019
+#[test]
+fn a_central_system_of_others_drives_a_whole_session() {
+    let mut central = PythonCentralSystem::start(&trace_directory(), &[]);
+    let bench = bench_with(&central);
+    central.expect(
+        "boot",
+        |event| event["payload"]["chargePointVendor"] == "mode3",
+        LATER,
+    );
+    status(&central, "Available");
+    bench.expect("ocpp/online", "1", SOON);
+    bench.plug_in();
+    status(&central, "Preparing");
+    bench.expect(PWM, "100.00", SOON);
+
+    let payload = json!({ "connectorId": 1, "idTag": TAG });
+    let answer = central.call("RemoteStartTransaction", payload, SOON);
+    assert_eq!(answer["status"], "Accepted");
+    let start = central.expect("start", |event| event["payload"]["idTag"] == TAG, LATER);
+    bench.expect(SESSION, "charging", LATER);
+    status(&central, "Charging");
+    bench.station().plant().energy_factor = 60.0;
+    central.expect(
+        "meter",
+        |event| event["payload"]["transactionId"] == start["transactionId"],
+        LATER,
+    );
+
+    let payload = json!({ "transactionId": start["transactionId"] });
+    let answer = central.call("RemoteStopTransaction", payload, SOON);
+    assert_eq!(answer["status"], "Accepted");
+    let stop = central.expect("stop", |_| true, LATER);
+    assert_eq!(stop["payload"]["transactionId"], start["transactionId"]);
+    assert_eq!(stop["payload"]["reason"], "Remote");
+    assert!(stop["payload"]["meterStop"].as_i64() > start["payload"]["meterStart"].as_i64());
+    status(&central, "Finishing");
+    bench.wait_for("no current", LATER, |plant| {
+        plant.line_currents() == [0.0; 3]
+    });
+    bench.unplug();
+    status(&central, "Available");
+    assert_eq!(central.complaints(), Vec::<String>::new());
+}
+
+// Seed 000: a CALLERROR to an optional message neither closes nor repeats anything.
+// covers: OC-043, OC-044, OC-045, OC-016
+#[test]
+fn refused_optional_messages_change_nothing() {
+    let refused = [
+        "Authorize",
+        "Heartbeat",
+        "StatusNotification",
+        "MeterValues",
+        "FirmwareStatusNotification",
+    ];
+    let options: Vec<String> = refused[1..]
+        .iter()
+        .flat_map(|action| ["--reply".into(), format!("{action}=NotSupported")])
+        .collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let mut central = PythonCentralSystem::start(&trace_directory(), &options);
+    let bench = bench_with(&central);
+    bench.plug_in();
+    bench.swipe(TAG);
+    central.expect("start", |_| true, LATER);
+    bench.expect(SESSION, "charging", LATER);
+    // Two sample intervals: a loop would show, a closed connection too.
+    central.expect("meter", |_| true, LATER);
+    central.mark();
+    central.expect("meter", |_| true, LATER);
+    assert!(
+        central.events("status").len() <= 1,
+        "{:?}",
+        central.events("status")
+    );
+    assert_eq!(central.events("disconnected").len(), 0);
+    assert_eq!(central.events("boot").len(), 0, "booted again");
+    assert_eq!(central.events("firmware").len(), 0);
+    bench.swipe(TAG);
+    central.expect("stop", |_| true, LATER);
+    assert_eq!(central.complaints(), Vec::<String>::new());
+}
+
+// Seed 000, issue 1503 of a well-known integration: CALLs before the boot answer.
+// covers: OC-052
+#[test]
+fn calls_before_the_boot_answer_are_answered() {
+    let central = PythonCentralSystem::start(&trace_directory(), &["--calls-before-boot"]);
+    let bench = bench_with(&central);
+    central.expect("result", |event| event["id"] == "early-0", LATER);
+    central.expect("result", |event| event["id"] == "early-1", LATER);
+    start_by_card(&bench, &central);
+    assert_eq!(central.complaints(), Vec::<String>::new());
+}
