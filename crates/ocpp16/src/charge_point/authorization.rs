@@ -188,9 +188,6 @@ impl ChargePoint {
                 | EvseSession::Charging,
             ) => {}
         }
-        if self.energy().is_none() {
-            return Some("the meter has not been read yet");
-        }
         if self.wall().is_none() && !self.configuration.flag(Key::AllowTxWithInvalidTime) {
             return Some("there is no valid time");
         }

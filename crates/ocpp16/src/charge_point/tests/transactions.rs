@@ -377,19 +377,12 @@ fn the_evse_can_end_the_transaction() {
 #[test]
 fn without_a_reading_nobody_charges() {
     let mut bench = Bench::online();
-    let remote_start = json!({"idTag": "x"});
     bench.input(Input::Reading(crate::Reading::default()));
+    // The meter may be found a little later than the central system.
     assert_eq!(
-        bench.status("RemoteStartTransaction", remote_start.clone()),
-        "Rejected"
-    );
-    bench.input(Input::Reading(meter(1)));
-    assert_eq!(
-        bench.status("RemoteStartTransaction", remote_start),
+        bench.status("RemoteStartTransaction", json!({"idTag": "x"})),
         "Accepted"
     );
-    // The reading is lost again before the EV comes.
-    bench.input(Input::Reading(crate::Reading::default()));
     bench.evse(EvseSession::Connected);
     assert_eq!(
         (bench.permit, bench.stored.transactions.len()),
