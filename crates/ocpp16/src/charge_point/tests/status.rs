@@ -144,7 +144,7 @@ fn a_silent_reader_does_not_fault_a_running_charge() {
     assert_eq!(bench.permit, Some(true));
 }
 
-// covers: OS-009, OS-018
+// covers: OS-009
 #[test]
 fn emergency_and_persistence_errors_concern_the_station() {
     let mut bench = Bench::online();
