@@ -37,6 +37,8 @@ pub enum Fault {
     PersistenceReadOnly,
     /// A transaction or message can't be stored (guide 3.3.4.27).
     PersistenceTransactionFailed,
+    /// Too many transactions wait for delivery (guide 3.3.4.31).
+    PersistenceTooManyTransactions,
     /// Guide 3.3.4.34.
     ProximityNoCable,
     /// Guide 3.3.4.35.
@@ -137,6 +139,13 @@ impl Fault {
                 true,
                 true,
             ),
+            Self::PersistenceTooManyTransactions => row(
+                Code::OtherError,
+                "PersistenceTooManyTransactions",
+                15,
+                true,
+                true,
+            ),
             Self::ProximityNoCable => row(Code::OtherError, "ProximityNoCable", 17, false, true),
             Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
             Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
@@ -158,7 +167,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 20] = [
+    const ALL: [Fault; 21] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -175,6 +184,7 @@ mod tests {
         Fault::PersistenceOpenFailed,
         Fault::PersistenceReadOnly,
         Fault::PersistenceTransactionFailed,
+        Fault::PersistenceTooManyTransactions,
         Fault::ProximityNoCable,
         Fault::ProximityInvalid,
         Fault::ProximityChanged,
@@ -265,6 +275,12 @@ mod tests {
                 Fault::PersistenceTransactionFailed,
                 Code::OtherError,
                 "PersistenceTransactionFailed",
+                15,
+            ),
+            (
+                Fault::PersistenceTooManyTransactions,
+                Code::OtherError,
+                "PersistenceTooManyTransactions",
                 15,
             ),
         ];
