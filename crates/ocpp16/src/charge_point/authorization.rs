@@ -78,6 +78,22 @@ impl ChargePoint {
         true
     }
 
+    /// The central system could not be asked: what holds offline holds.
+    pub(super) fn authorization_unanswered(&mut self) {
+        let starts = match self.asking.as_ref().map(|asking| asking.purpose) {
+            Some(Intent::Start | Intent::StartRemotely) => {
+                self.configuration.flag(Key::AllowOfflineTxForUnknownId)
+            }
+            Some(Intent::Stop { .. }) | None => false,
+        };
+        let accepted = IdTagInfo {
+            status: AuthorizationStatus::Accepted,
+            parent: None,
+            expiry: None,
+        };
+        self.authorization_answered(starts.then_some(accepted));
+    }
+
     pub(super) fn authorization_answered(&mut self, info: Option<IdTagInfo>) {
         let Some(Asking { id_tag, purpose }) = self.asking.take() else {
             return;
@@ -225,7 +241,7 @@ impl ChargePoint {
         if self.link.online() {
             self.ask_authorization(id_tag);
         } else {
-            self.authorization_answered(None);
+            self.authorization_unanswered();
         }
     }
 
