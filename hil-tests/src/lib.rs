@@ -10,7 +10,6 @@
 
 mod bench;
 mod binaries;
-mod broker;
 pub mod commentary;
 mod observer;
 mod process;
@@ -18,7 +17,6 @@ mod python_central_system;
 
 pub use bench::{Bench, LATER, SOON, Settings};
 pub use binaries::binary;
-pub use broker::Broker;
 pub use observer::{Observer, Seen};
 pub use process::Process;
 pub use python_central_system::{PythonCentralSystem, judges, trace_directory};
