@@ -12,6 +12,7 @@ mod bench;
 mod binaries;
 mod broker;
 pub mod commentary;
+pub mod measure;
 mod observer;
 mod process;
 mod python_central_system;
