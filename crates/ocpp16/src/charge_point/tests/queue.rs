@@ -125,6 +125,29 @@ fn a_refused_transaction_message_is_repeated_and_then_dropped() {
     assert!(bench.stored.messages.is_empty() && bench.stored.transactions.is_empty());
 }
 
+// covers: OC-044
+#[test]
+fn meter_values_that_nobody_wants_do_not_delay_the_stop() {
+    for (code, delayed) in [
+        ("NotSupported", false),
+        ("NotImplemented", false),
+        ("InternalError", true),
+    ] {
+        let mut bench = Bench::configured(&[("MeterValueSampleInterval", "10")]);
+        bench.connect();
+        bench.charge();
+        bench.pass(10);
+        bench.answer_error("MeterValues", code);
+        bench.evse(EvseSession::Idle);
+        bench.pass(3);
+        let stops = bench
+            .drain()
+            .iter()
+            .any(|(action, _)| action == "StopTransaction");
+        assert_eq!(stops, !delayed, "{code}");
+    }
+}
+
 #[test]
 fn an_unanswered_start_keeps_its_id_and_payload() {
     let mut bench = Bench::online();

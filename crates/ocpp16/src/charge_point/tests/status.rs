@@ -32,6 +32,25 @@ fn connector_0_and_1_are_reported_after_acceptance() {
     assert_eq!(bench.answer("StatusNotification", json!({})), expected(1));
 }
 
+#[test]
+fn a_station_without_evse_is_unavailable_after_a_while() {
+    let point = crate::ChargePoint::new(
+        settings("first"),
+        Configuration::default(),
+        Stored::default(),
+    );
+    let mut bench = Bench::new();
+    bench.point = point;
+    bench.input(Input::SocketOpened);
+    bench.accept_boot();
+    bench.pass(4);
+    bench.expect_silence();
+    bench.pass(1);
+    assert_eq!(bench.reported(), ["Unavailable"]);
+    bench.evse(EvseSession::Idle);
+    assert_eq!(bench.reported(), ["Available"]);
+}
+
 // covers: OS-011, OS-012, OS-013, OS-014
 #[test]
 fn suspended_states_are_told_apart() {
