@@ -13,7 +13,7 @@ use crate::profile::{InstalledProfile, Profile, Purpose};
 #[derive(Debug)]
 pub(super) struct Asking {
     id_tag: IdToken,
-    purpose: Intent,
+    intent: Intent,
 }
 
 /// What an accepted identifier leads to.
@@ -80,7 +80,7 @@ impl ChargePoint {
 
     /// The central system could not be asked: what holds offline holds.
     pub(super) fn authorization_unanswered(&mut self) {
-        let starts = match self.asking.as_ref().map(|asking| asking.purpose) {
+        let starts = match self.asking.as_ref().map(|asking| asking.intent) {
             Some(Intent::Start | Intent::StartRemotely) => {
                 self.configuration.flag(Key::AllowOfflineTxForUnknownId)
             }
@@ -95,7 +95,7 @@ impl ChargePoint {
     }
 
     pub(super) fn authorization_answered(&mut self, info: Option<IdTagInfo>) {
-        let Some(Asking { id_tag, purpose }) = self.asking.take() else {
+        let Some(Asking { id_tag, intent }) = self.asking.take() else {
             return;
         };
         let status = info.as_ref().map(|info| info.status);
@@ -104,12 +104,12 @@ impl ChargePoint {
         if !accepted {
             self.note(format!("identifier not accepted: {status:?}"));
         }
-        match purpose {
+        match intent {
             Intent::Start | Intent::StartRemotely => {
                 // The world may have changed while the question was open.
                 let refusal = self.refusal();
                 let starts = accepted && refusal.is_none();
-                if purpose == Intent::Start {
+                if intent == Intent::Start {
                     self.outputs.push(Output::IdTagAnswer(starts));
                 }
                 if starts {
@@ -233,10 +233,10 @@ impl ChargePoint {
         }
     }
 
-    fn ask(&mut self, id_tag: IdToken, purpose: Intent) {
+    fn ask(&mut self, id_tag: IdToken, intent: Intent) {
         self.asking = Some(Asking {
             id_tag: id_tag.clone(),
-            purpose,
+            intent,
         });
         if self.link.online() {
             self.ask_authorization(id_tag);

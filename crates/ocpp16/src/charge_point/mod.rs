@@ -187,6 +187,9 @@ struct Published {
     operative: Option<bool>,
 }
 
+/// Ended transactions that may wait for delivery (guide 3.3.2).
+const MOST_TRANSACTIONS: usize = 336;
+
 /// From a failed change of the durable state until all of it is tried again.
 const STORE_AGAIN_AFTER_S: u64 = 30;
 
@@ -380,7 +383,13 @@ impl ChargePoint {
             .station
             .iter()
             .flat_map(|station| station.faults.iter().copied());
-        station.chain(self.store_fault)
+        let waiting = self
+            .transactions
+            .values()
+            .filter(|one| one.end.is_some())
+            .count();
+        let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
+        station.chain(self.store_fault).chain(full)
     }
 
     /// The wall time, or without a valid one the time since start counted from 1970.

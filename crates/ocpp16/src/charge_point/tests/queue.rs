@@ -300,3 +300,31 @@ fn what_could_not_be_stored_is_stored_later() {
         (1, 1)
     );
 }
+
+// covers: OO-004
+#[test]
+fn only_so_many_transactions_may_wait() {
+    let mut bench = offline();
+    for session in 0..336 {
+        offline_session(&mut bench, "x", 2_000 + session);
+    }
+    assert_eq!(bench.stored.transactions.len(), 336);
+    bench.tag("x");
+    assert_eq!(bench.permit, Some(false));
+    bench.input(Input::SocketOpened);
+    let sent = bench.drain();
+    assert!(
+        sent.iter()
+            .any(|(_, payload)| payload["vendorErrorCode"]
+                == json!("PersistenceTooManyTransactions"))
+    );
+    // Delivered, they no longer stand in the way.
+    bench.tag("x");
+    assert!(
+        bench
+            .drain()
+            .iter()
+            .any(|(action, _)| action == "Authorize")
+    );
+    assert_eq!(bench.permit, Some(true));
+}
