@@ -12,9 +12,6 @@ use crate::{Availability, CpState, DigitalOutputs, Millis, SessionState, Status}
 const ANSWER_MS: u64 = 3_000;
 /// Who has not answered an authorization after this time doesn't any more.
 const PENDING_MS: u64 = 60_000;
-/// As many LEDs as there are outputs.
-const LEDS: usize = 6;
-
 /// When a behavior applies; the guide names them and leaves their meaning open.
 /// In order of rank, the highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,7 +146,7 @@ enum Answer {
 /// All LEDs and what they have to remember.
 #[derive(Clone, Debug)]
 pub struct LedPanel {
-    leds: [Led; LEDS],
+    leds: [Led; Self::LEDS],
     updating: bool,
     reserved: bool,
     answer: Option<(Answer, Millis)>,
@@ -160,8 +157,11 @@ pub struct LedPanel {
 }
 
 impl LedPanel {
-    /// A panel of at most six LEDs, all off until the first [`show`](Self::show).
-    pub const fn new(leds: [Led; LEDS]) -> Self {
+    /// The most LEDs that there can be: as many as outputs.
+    pub const LEDS: usize = 6;
+
+    /// All off until the first [`show`](Self::show).
+    pub const fn new(leds: [Led; Self::LEDS]) -> Self {
         Self {
             leds,
             updating: false,

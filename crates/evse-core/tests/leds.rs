@@ -47,7 +47,7 @@ fn solid(lit: u8) -> LedBehavior {
 }
 
 fn panel(leds: &[Led]) -> LedPanel {
-    let mut all = [Led::default(); 6];
+    let mut all = [Led::default(); LedPanel::LEDS];
     all[..leds.len()].copy_from_slice(leds);
     LedPanel::new(all)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use board::lines::DigitalLines;
 use board::{Board, TarragonConfig};
 use customer_config::{ContactorFeedback, Customer, RotaryEncoder, UserAuthentication};
 use daemon_kit::Error;
@@ -13,11 +14,12 @@ use evse_core::{
 /// How often the rotary switch is read; it may rest between two positions (guide 4.2.2).
 const ROTARY_READINGS: usize = 5;
 
-/// The board's own settings.
-pub(crate) fn board(customer: &Customer) -> TarragonConfig {
+/// The board's own settings, with the digital lines in use.
+pub(crate) fn board(customer: &Customer, digital: DigitalLines) -> TarragonConfig {
     let threshold = i32::try_from(customer.io.digital_input_threshold_voltage).unwrap_or(i32::MAX);
     TarragonConfig {
         digital_input_threshold: Millivolts(threshold),
+        digital,
         ..TarragonConfig::default()
     }
 }

@@ -7,8 +7,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use board::Board;
-use evse_core::{Actuation, Config, Event, Input, Machine, Millis, Request, Sample, Status};
+use evse_core::{
+    Actuation, Config, DigitalOutputs, Event, Grant, Input, LedNotice, LedPanel, Machine, Millis,
+    Request, Sample, Status,
+};
 use tokio::sync::mpsc;
+
+use crate::diagnostics::{Note, Watch};
 
 /// From one round of measurements to the next; a round takes 3.5 ms of it (S2).
 const CYCLE: Duration = Duration::from_millis(5);
@@ -22,19 +27,23 @@ const QUEUE: usize = 128;
 pub(crate) enum Report {
     /// The status has changed, or a limit has arrived; limits are counted.
     Status(Status, u64),
+    /// Something for the log and the black box.
+    Note(Note),
     /// The thread has ended by itself, with relays open as far as the board obeys.
     Ended(String),
 }
 
+#[derive(Debug)]
 enum Command {
     Request(Request),
+    LedNotice(LedNotice),
     Stop,
 }
 
 /// The handle of the control thread.
 pub(crate) struct Control {
     commands: SyncSender<Command>,
-    reports: mpsc::Receiver<(Status, u64)>,
+    reports: mpsc::Receiver<Report>,
     progress: Arc<AtomicU64>,
     progress_seen: u64,
     thread: Option<JoinHandle<()>>,
@@ -42,7 +51,11 @@ pub(crate) struct Control {
 
 impl Control {
     /// Start controlling `board`.
-    pub(crate) fn start(board: Box<dyn Board>, config: Config) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        board: Box<dyn Board>,
+        config: Config,
+        leds: LedPanel,
+    ) -> std::io::Result<Self> {
         let (commands, inbox) = sync_channel(QUEUE);
         let (outbox, reports) = mpsc::channel(QUEUE);
         let progress = Arc::new(AtomicU64::new(0));
@@ -50,6 +63,8 @@ impl Control {
         let controller = Controller {
             board,
             machine: Machine::new(config, Millis(0)),
+            leds,
+            watch: Watch::default(),
             disobeys_since: None,
             start,
             inbox,
@@ -74,9 +89,20 @@ impl Control {
     /// Hand over a request. Never waits: a control thread that takes none is stalled,
     /// and the watchdog ends the process.
     pub(crate) fn request(&self, request: Request) {
-        match self.commands.try_send(Command::Request(request)) {
+        self.command(Command::Request(request));
+    }
+
+    /// Hand over what the LEDs have to know.
+    pub(crate) fn notice(&self, notice: LedNotice) {
+        self.command(Command::LedNotice(notice));
+    }
+
+    fn command(&self, command: Command) {
+        match self.commands.try_send(command) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => tracing::error!(?request, "control thread stalled"),
+            Err(TrySendError::Full(command)) => {
+                tracing::error!(?command, "control thread stalled");
+            }
             Err(TrySendError::Disconnected(_)) => tracing::error!("control thread has ended"),
         }
     }
@@ -84,7 +110,7 @@ impl Control {
     /// The next report. Cancel safe.
     pub(crate) async fn report(&mut self) -> Report {
         match self.reports.recv().await {
-            Some((status, limits)) => Report::Status(status, limits),
+            Some(report) => report,
             None => Report::Ended("the control thread has ended".into()),
         }
     }
@@ -112,11 +138,13 @@ impl Control {
 struct Controller {
     board: Box<dyn Board>,
     machine: Machine,
+    leds: LedPanel,
+    watch: Watch,
     /// Since when the board refuses an output.
     disobeys_since: Option<Instant>,
     start: Instant,
     inbox: Receiver<Command>,
-    outbox: mpsc::Sender<(Status, u64)>,
+    outbox: mpsc::Sender<Report>,
     limits: u64,
     unsent: Option<(Status, u64)>,
     last: Option<(Status, u64)>,
@@ -151,17 +179,39 @@ impl Controller {
                 .inbox
                 .recv_timeout(next.saturating_duration_since(Instant::now()))
             {
-                Ok(Command::Request(request)) => self.step(Input::Request(request)),
+                Ok(Command::Request(request)) => self.request(request),
+                Ok(Command::LedNotice(notice)) => self.leds.note(self.now(), notice),
                 Err(RecvTimeoutError::Timeout) => return true,
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
     }
 
+    fn now(&self) -> Millis {
+        Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn request(&mut self, request: Request) {
+        if request == Request::Authorization(Grant::Revoked) && !self.machine.status().authorized {
+            // All that a customer's authorizer can say to a card it doesn't know.
+            let accepted = false;
+            let refusal = LedNotice::AuthorizationAnswered { accepted };
+            self.leds.note(self.now(), refusal);
+        }
+        self.step(Input::Request(request));
+    }
+
     fn step(&mut self, input: Input) {
-        let now = Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = self.now();
         let step = self.machine.step(now, input);
-        match self.board.apply(&step.actuation) {
+        let status = self.machine.status();
+        let leds = self.leds.show(now, &status);
+        let actuation = Actuation {
+            // No line serves both: the configuration is checked for that.
+            outputs: DigitalOutputs(step.actuation.outputs.0 | leds.0),
+            ..step.actuation
+        };
+        match self.board.apply(&actuation) {
             Ok(()) => self.disobeys_since = None,
             Err(error) => {
                 if self.disobeys_since.is_none() {
@@ -175,7 +225,12 @@ impl Controller {
                 self.limits += 1;
             }
         }
-        self.tell(self.machine.status());
+        let outbox = &self.outbox;
+        self.watch
+            .look(now, &input, &step.actuation, &status, |note| {
+                outbox.try_send(Report::Note(note)).is_ok()
+            });
+        self.tell(status);
     }
 
     /// Report a change; when the other thread is slow, the latest status waits.
@@ -185,8 +240,8 @@ impl Controller {
             self.last = Some(report);
             self.unsent = Some(report);
         }
-        if let Some(report) = self.unsent
-            && self.outbox.try_send(report).is_ok()
+        if let Some((status, limits)) = self.unsent
+            && self.outbox.try_send(Report::Status(status, limits)).is_ok()
         {
             self.unsent = None;
         }

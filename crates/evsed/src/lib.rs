@@ -4,21 +4,27 @@
 //! actuation. This thread speaks MQTT: it turns messages into requests and the
 //! machine's status into publications. Neither waits for the other.
 
+mod complaints;
 mod configuration;
 mod control;
+mod diagnostics;
+mod leds;
 mod publications;
 mod requests;
 mod safe_state;
+mod status_light;
+mod wiring;
 
 use daemon_kit::{Context, DaemonOption, Error, Event};
 use evse_core::{Actuation, Grant, Request};
 use tokio::time::{Instant, MissedTickBehavior};
 use topic_map::{
-    AUTHORIZATION_STATUS, AVAILABILITY_TARGET, EVSE_BASIC_MAXCURRENTLIMIT,
-    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
+    AUTHORIZATION_STATUS, AVAILABILITY_TARGET, BLACK_BOX, BLACK_BOX_REQUEST,
+    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
 };
 
 use control::{Control, Report};
+use diagnostics::BlackBox;
 use publications::Publications;
 use requests::Requests;
 
@@ -50,7 +56,9 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         return safe_state::enter(&name);
     }
     let customer = context.customer()?;
-    let mut board = board::open(&name, &configuration::board(&customer))
+    let leds = leds::load(&context.arguments.config_dir)?;
+    let digital = wiring::assign(&customer, &leds)?;
+    let mut board = board::open(&name, &configuration::board(&customer, digital))
         .map_err(|error| Error::failed(format!("open board {name}"), error))?;
     // Whatever ran before: relays open before anything else.
     board
@@ -65,7 +73,11 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     context.bus.subscribe(&AUTHORIZATION_STATUS);
     context.bus.subscribe(&EVSE_BASIC_MAXCURRENTLIMIT);
     context.bus.subscribe_family(&GLOBAL_DYN_CURRENT_LIMIT);
-    let mut control = Control::start(board, config)
+    context.bus.subscribe(&BLACK_BOX_REQUEST);
+    let mut notices = leds::Notices::subscribe(&context.bus, config.authentication);
+    let mut black_box = BlackBox::default();
+    let indicator = status_light::find(&name);
+    let mut control = Control::start(board, config, leds::panel(&leds))
         .map_err(|error| Error::failed("start the control thread", error))?;
     tracing::info!(board = name, ?config, "supervising");
 
@@ -81,8 +93,10 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                         && !std::mem::replace(&mut ready, true)
                     {
                         context.supervisor.ready();
+                        status_light::show(indicator.as_ref(), true);
                     }
                 }
+                Report::Note(note) => black_box.keep(note),
                 Report::Ended(reason) => {
                     publications.publish_safe();
                     return Err(Error::failed("control the board", reason));
@@ -90,6 +104,12 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
             },
             event = context.bus.recv() => match event {
                 Event::Message(message) => {
+                    if let Some(notice) = notices.translate(&message) {
+                        control.notice(notice);
+                    }
+                    if message.on(&BLACK_BOX_REQUEST).is_some() {
+                        context.bus.publish(&BLACK_BOX, &black_box.lines());
+                    }
                     if let Some(request) = requests.translate(&message) {
                         control.request(request);
                         if request == Request::Authorization(Grant::OneSession) {
@@ -111,6 +131,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     }
     control.stop();
     publications.publish_safe();
+    status_light::show(indicator.as_ref(), false);
     tracing::info!("stopped with relays open");
     Ok(())
 }

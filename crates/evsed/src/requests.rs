@@ -9,30 +9,20 @@ use topic_map::{
     EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
 };
 
+use crate::complaints::Complaints;
+
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     names: DynamicNames,
-    complained: BTreeSet<String>,
+    complaints: Complaints,
 }
 
 impl Requests {
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
-        match request {
-            Ok(request) => {
-                self.complained.remove(&message.topic);
-                request
-            }
-            Err(error) => {
-                // Once for each topic until it is right again: a chatty peer can't fill the log.
-                if self.complained.insert(message.topic.clone()) {
-                    tracing::warn!(topic = message.topic, "{error}: ignored");
-                }
-                None
-            }
-        }
+        self.complaints.sift(&message.topic, request)
     }
 
     fn request(&mut self, message: &Message) -> Result<Option<Request>, PayloadError> {
