@@ -8,6 +8,7 @@ mod complaints;
 mod configuration;
 mod control;
 mod diagnostics;
+mod inbox;
 mod leds;
 mod publications;
 mod requests;

@@ -11,6 +11,9 @@ use topic_map::{
 
 use crate::complaints::Complaints;
 
+/// Names from outside that are remembered as refused.
+const NAMES: usize = 32;
+
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
@@ -86,8 +89,7 @@ impl DynamicNames {
             return DynamicSlot::new(index).map(Request::RemoveDynamicLimit);
         };
         let Some(index) = known.or_else(|| self.slots.iter().position(Option::is_none)) else {
-            // Bounded, because names come from outside.
-            if self.refused.len() < 32 && self.refused.insert(name.to_owned()) {
+            if self.refused.len() < NAMES && self.refused.insert(name.to_owned()) {
                 tracing::warn!(name, "all five dynamic current limits have a name: ignored");
             }
             return None;

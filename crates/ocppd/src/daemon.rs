@@ -46,6 +46,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let mut daemon = Daemon {
         point,
         bus: context.bus,
+        bus_connected: false,
         database,
         commands: None,
         ping,
@@ -54,9 +55,13 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         limit: None,
         stored_fault: fault,
         started: Instant::now(),
+        clock_noted: false,
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
     };
+    if daemon.now().wall.is_some() {
+        daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
+    }
     daemon.handle(Input::StoreFault(fault)).await;
     context.supervisor.ready();
     let mut alive = Instant::now();
@@ -107,6 +112,7 @@ fn ping_of(point: &ChargePoint) -> Ping {
 struct Daemon {
     point: ChargePoint,
     bus: Bus,
+    bus_connected: bool,
     database: Option<Database>,
     /// Of the connection that is open.
     commands: Option<mpsc::UnboundedSender<Command>>,
@@ -118,6 +124,7 @@ struct Daemon {
     limit: Option<Option<DeciAmperes>>,
     stored_fault: Option<Fault>,
     started: Instant,
+    clock_noted: bool,
     reboot_command: String,
     set_clock_command: Option<String>,
 }
@@ -132,8 +139,11 @@ impl Daemon {
     async fn bus_event(&mut self, event: BusEvent) {
         match event {
             // Not retained, so it is sent again: the broker may have restarted.
-            BusEvent::Connected => self.publish_permit(),
-            BusEvent::Disconnected => {}
+            BusEvent::Connected => {
+                self.bus_connected = true;
+                self.publish_permit();
+            }
+            BusEvent::Disconnected => self.bus_connected = false,
             BusEvent::Message(message) => self.message(&message).await,
         }
     }
@@ -245,7 +255,7 @@ impl Daemon {
 
     /// One permission is for one session, so it is not retained (guide 15.21).
     fn publish_permit(&self) {
-        if let Some(permit) = self.permit {
+        if let Some(permit) = self.permit.filter(|_| self.bus_connected) {
             self.bus
                 .publish_once(&topics::AUTHORIZATION_STATUS, &permit);
         }
@@ -271,16 +281,19 @@ impl Daemon {
         }
     }
 
-    fn set_clock(&self, time: Timestamp) {
+    fn set_clock(&mut self, time: Timestamp) {
         match &self.set_clock_command {
             Some(command) => {
                 tracing::info!(%time, "setting the system clock");
                 run(command, Some(time.to_string()));
                 self.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
             }
-            None => {
-                tracing::warn!(%time, "the system clock differs from the central system's; it is not set")
+            // Said once: it comes with every heartbeat.
+            None if !self.clock_noted => {
+                self.clock_noted = true;
+                tracing::warn!(%time, "the system clock differs from the central system's; it is not set");
             }
+            None => {}
         }
     }
 

@@ -10,7 +10,7 @@ use crate::frame::{self, Frame, FrameError};
 use crate::message::answer::{self, Boot, IdTagInfo, RegistrationStatus, Start};
 use crate::message::outgoing::{Authorize, Heartbeat, Request, payload};
 use crate::transaction::{Body, Change};
-use crate::{IdToken, Millis};
+use crate::{ErrorCode, IdToken, Millis};
 
 /// Until a BootNotification is repeated that got no usable answer.
 const BOOT_RETRY_S: u64 = 30;
@@ -389,7 +389,7 @@ impl ChargePoint {
         match kind {
             Kind::Boot => self.link.boot_at = Some(self.now.monotonic.after_seconds(BOOT_RETRY_S)),
             Kind::Authorize => self.authorization_answered(None),
-            Kind::Transaction => self.transaction_message_refused(),
+            Kind::Transaction => self.transaction_message_refused(code),
             Kind::Heartbeat | Kind::Status { .. } | Kind::MeterValues => {}
         }
     }
@@ -419,7 +419,7 @@ impl ChargePoint {
                 self.link.boot_at =
                     Some(now.after_seconds(if self.link.open { BOOT_RETRY_S } else { 0 }))
             }
-            Kind::Authorize => self.authorization_answered(None),
+            Kind::Authorize => self.authorization_unanswered(),
             Kind::Status { connector } => self.status_not_delivered(connector),
             Kind::Transaction => {
                 let interval = self
@@ -493,7 +493,7 @@ impl ChargePoint {
             Ok(start) => start,
             Err(error) => {
                 self.warn(format!("StartTransaction.conf: {error}"));
-                return self.transaction_message_refused();
+                return self.transaction_message_refused(ErrorCode::FormationViolation.name());
             }
         };
         let Some(entry) = self.queue.pop() else {
@@ -519,8 +519,9 @@ impl ChargePoint {
     }
 
     /// Repeats the front later with a new id, `TransactionMessageAttempts` times in all. (Time-outs
-    /// don't count: the message may never have arrived.)
-    fn transaction_message_refused(&mut self) {
+    /// don't count: the message may never have arrived.) Meter values that the central system does
+    /// not support at all are dropped at once: they would only delay the end of the transaction.
+    fn transaction_message_refused(&mut self, code: &str) {
         let attempts = self.configuration.number(Key::TransactionMessageAttempts);
         let interval = self
             .configuration
@@ -532,7 +533,13 @@ impl ChargePoint {
         };
         entry.message.refusals += 1;
         let refusals = u64::from(entry.message.refusals);
-        if refusals < attempts {
+        let unwanted = [
+            ErrorCode::NotImplemented.name(),
+            ErrorCode::NotSupported.name(),
+        ]
+        .contains(&code)
+            && matches!(entry.message.body, Body::Meter(_));
+        if refusals < attempts && !unwanted {
             entry.message.message_id = id;
             entry.stored = true;
             let message = entry.message.clone();

@@ -4,7 +4,7 @@ use super::link::Kind;
 use super::session::Session;
 use super::{ChargePoint, EvseSession};
 use crate::configuration::{Configuration, Key};
-use crate::fault::{FaultReport, most_important};
+use crate::fault::{Fault, FaultReport, most_important};
 use crate::message::outgoing::{
     MeterValue, MeterValues, ReadingContext, SampledValue, Status, StatusErrorCode,
     StatusNotification,
@@ -19,6 +19,9 @@ const LONGEST_METER_QUEUE: usize = 1_000;
 /// A running transaction's register is saved at least this often, in seconds.
 const SAVE_READING_S: u64 = 60;
 
+/// How long a registered station waits for the first word of its EVSE, in seconds.
+const PATIENCE_S: u64 = 5;
+
 #[derive(Debug, Default)]
 pub(super) struct Reporting {
     /// What the central system was last told about connector 0 and 1, and when.
@@ -27,6 +30,8 @@ pub(super) struct Reporting {
     /// A multiple of `ClockAlignedDataInterval` from midnight, and that interval.
     aligned_at: Option<(Timestamp, u64)>,
     save_reading_at: Millis,
+    /// Until then a station whose EVSE is not known yet reports nothing.
+    patient_until: Option<Millis>,
     /// Whether the running transaction has charged yet: before that it is `Preparing`.
     charged: bool,
 }
@@ -71,7 +76,7 @@ impl ChargePoint {
             .as_ref()
             .is_some_and(|station| station.session == EvseSession::Charging);
         self.reporting.charged |= charging;
-        if !self.link.online() || self.station.is_none() {
+        if !self.reports() {
             return;
         }
         for connector in [0, 1] {
@@ -87,6 +92,8 @@ impl ChargePoint {
 
     /// After registration every connector is reported (erratum 3.22).
     pub(super) fn report_all_status(&mut self) {
+        let patience = self.now.monotonic.after_seconds(PATIENCE_S);
+        self.reporting.patient_until.get_or_insert(patience);
         self.reporting.told = [None, None];
     }
 
@@ -104,12 +111,11 @@ impl ChargePoint {
 
     pub(super) fn reporting_deadline(&self) -> Option<Millis> {
         let now = self.now.monotonic;
-        let status = [0, 1].into_iter().filter_map(|connector| {
-            let reports = self.link.online() && self.station.is_some();
-            reports
-                .then(|| self.status_due_at(connector, self.report(connector)))
-                .flatten()
-        });
+        let status = [0, 1].into_iter().filter(|_| self.reports());
+        let status =
+            status.filter_map(|connector| self.status_due_at(connector, self.report(connector)));
+        let patience = self.reporting.patient_until;
+        let patience = patience.filter(|until| self.station.is_none() && *until > now);
         let aligned = self
             .reporting
             .aligned_at
@@ -119,7 +125,7 @@ impl ChargePoint {
                 now.after(u64::try_from(wait).unwrap_or(0).max(1))
             });
         let sampling = self.running().and(self.reporting.sample_at);
-        status.chain(aligned).chain(sampling).min()
+        status.chain(patience).chain(aligned).chain(sampling).min()
     }
 
     /// Takes the periodic and the clock-aligned values that are due.
@@ -173,6 +179,16 @@ impl ChargePoint {
             .map_or(DeciAmperes(0), |station| station.offered)
     }
 
+    /// Whether StatusNotifications may be sent. Without a word of the EVSE they wait a little: a
+    /// state that is taken back a moment later confuses.
+    fn reports(&self) -> bool {
+        let patient = self
+            .reporting
+            .patient_until
+            .is_some_and(|until| self.now.monotonic < until);
+        self.link.online() && (self.station.is_some() || !patient)
+    }
+
     fn running(&self) -> Option<u64> {
         match self.session {
             Session::Active { number, .. } => Some(number),
@@ -199,7 +215,12 @@ impl ChargePoint {
         } else {
             self.connector_status()
         };
-        Report { status, error }
+        // Faulted without an error would leave everybody guessing.
+        let unnamed = (status == Status::Faulted).then(|| Fault::Evse.report());
+        Report {
+            status,
+            error: error.or(unnamed),
+        }
     }
 
     /// The state of an operative connector without a blocking fault.

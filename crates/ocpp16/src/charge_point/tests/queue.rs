@@ -125,6 +125,29 @@ fn a_refused_transaction_message_is_repeated_and_then_dropped() {
     assert!(bench.stored.messages.is_empty() && bench.stored.transactions.is_empty());
 }
 
+// covers: OC-044
+#[test]
+fn meter_values_that_nobody_wants_do_not_delay_the_stop() {
+    for (code, delayed) in [
+        ("NotSupported", false),
+        ("NotImplemented", false),
+        ("InternalError", true),
+    ] {
+        let mut bench = Bench::configured(&[("MeterValueSampleInterval", "10")]);
+        bench.connect();
+        bench.charge();
+        bench.pass(10);
+        bench.answer_error("MeterValues", code);
+        bench.evse(EvseSession::Idle);
+        bench.pass(3);
+        let stops = bench
+            .drain()
+            .iter()
+            .any(|(action, _)| action == "StopTransaction");
+        assert_eq!(stops, !delayed, "{code}");
+    }
+}
+
 #[test]
 fn an_unanswered_start_keeps_its_id_and_payload() {
     let mut bench = Bench::online();
@@ -253,4 +276,55 @@ fn a_week_offline_keeps_starts_stops_and_a_bounded_number_of_values() {
         bench.stored.messages.last().unwrap().body,
         crate::Body::Stop(_)
     ));
+}
+
+#[test]
+fn what_could_not_be_stored_is_stored_later() {
+    let mut bench = offline();
+    bench.input(Input::StoreFault(Some(
+        crate::Fault::PersistenceTransactionFailed,
+    )));
+    bench.tag("x");
+    assert_eq!(bench.permit, Some(false), "nobody starts without a record");
+    bench.input(Input::StoreFault(None));
+    bench.tag("x");
+    bench.evse(EvseSession::Charging);
+    // As if these changes had failed.
+    bench.stored = crate::Stored::default();
+    bench.input(Input::StoreFault(Some(
+        crate::Fault::PersistenceTransactionFailed,
+    )));
+    bench.pass(30);
+    assert_eq!(
+        (bench.stored.transactions.len(), bench.stored.messages.len()),
+        (1, 1)
+    );
+}
+
+// covers: OO-004
+#[test]
+fn only_so_many_transactions_may_wait() {
+    let mut bench = offline();
+    for session in 0..336 {
+        offline_session(&mut bench, "x", 2_000 + session);
+    }
+    assert_eq!(bench.stored.transactions.len(), 336);
+    bench.tag("x");
+    assert_eq!(bench.permit, Some(false));
+    bench.input(Input::SocketOpened);
+    let sent = bench.drain();
+    assert!(
+        sent.iter()
+            .any(|(_, payload)| payload["vendorErrorCode"]
+                == json!("PersistenceTooManyTransactions"))
+    );
+    // Delivered, they no longer stand in the way.
+    bench.tag("x");
+    assert!(
+        bench
+            .drain()
+            .iter()
+            .any(|(action, _)| action == "Authorize")
+    );
+    assert_eq!(bench.permit, Some(true));
 }

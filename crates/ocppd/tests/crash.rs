@@ -1,0 +1,181 @@
+//! `kill -9` at any instant: one start and one stop for each transaction.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it fails"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use simulator::central_system::CentralSystem;
+use support::{Bench, SOON, central, until, until_within};
+
+/// What the central system heard, a repetition under the same message id once.
+struct Heard {
+    starts: BTreeMap<String, (Option<i64>, Value)>,
+    stops: BTreeMap<String, Value>,
+    samples: Vec<(i64, i64)>,
+}
+
+fn heard(central: &CentralSystem) -> Heard {
+    let mut heard = Heard {
+        starts: BTreeMap::new(),
+        stops: BTreeMap::new(),
+        samples: Vec::new(),
+    };
+    for frame in central.frames() {
+        let id = frame.message[1].as_str().unwrap_or_default().to_owned();
+        if !frame.from_station {
+            let given = frame.message[2]["transactionId"].as_i64();
+            if let (Some(start), Some(given)) = (heard.starts.get_mut(&id), given) {
+                start.0.get_or_insert(given);
+            }
+            continue;
+        }
+        let payload = frame.message[3].clone();
+        match frame.message[2].as_str() {
+            Some("StartTransaction") => {
+                let known = heard.starts.entry(id).or_insert((None, payload.clone()));
+                assert_eq!(known.1, payload, "a repetition has the same payload");
+            }
+            Some("StopTransaction") => {
+                let known = heard.stops.entry(id).or_insert(payload.clone());
+                assert_eq!(*known, payload, "a repetition has the same payload");
+            }
+            Some("MeterValues") => {
+                let value = payload["meterValue"][0]["sampledValue"][0]["value"]
+                    .as_str()
+                    .unwrap()
+                    .parse()
+                    .unwrap();
+                heard
+                    .samples
+                    .push((payload["transactionId"].as_i64().unwrap(), value));
+            }
+            _ => {}
+        }
+    }
+    heard
+}
+
+/// Reproducible pseudo-random numbers (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Lets the meter run for `milliseconds`.
+fn pass(bench: &Bench, energy: &mut f64, milliseconds: u64) {
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    while Instant::now() < end {
+        *energy += 1.0;
+        bench.mqtt.meter(*energy);
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Transactions and messages in the database, which must be sound.
+fn waiting(path: &Path) -> i64 {
+    let database = rusqlite::Connection::open(path).unwrap();
+    database.busy_timeout(SOON).unwrap();
+    let sound: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+    let count = "SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM messages)";
+    database.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
+// covers: OC-041, OO-003, BOOT-010
+#[test]
+fn killed_again_and_again() {
+    const KILLS: u64 = 40;
+    let mut dice = Dice(0x1357_9bdf_2468_ace1);
+    let central = central();
+    let uri = format!("{}/CP1", central.uri());
+    let mut bench = Bench::start(&uri, json!({"TransactionMessageRetryInterval": 1}));
+    central
+        .wait_for(
+            "StatusNotification",
+            |status| status["connectorId"] == 1,
+            SOON,
+        )
+        .unwrap();
+    let mut energy = 1_000.0;
+    for _ in 0..KILLS {
+        let online = dice.below(3) > 0;
+        if online {
+            central.restart_on_same_port().unwrap();
+        } else {
+            central.stop().unwrap();
+        }
+        // Once it has published, it listens too.
+        until("ocppd listens", || {
+            !bench
+                .mqtt
+                .history("port0/session/authorization_status")
+                .is_empty()
+        });
+        bench.mqtt.station("connected", "B");
+        pass(&bench, &mut energy, dice.below(150));
+        bench.mqtt.tag("04A1B2C3D4");
+        pass(&bench, &mut energy, dice.below(100));
+        bench.mqtt.station("charging", "C");
+        pass(&bench, &mut energy, dice.below(100));
+        if dice.below(2) == 0 {
+            bench.mqtt.station("idle", "A");
+            pass(&bench, &mut energy, dice.below(50));
+        }
+        bench.kill();
+        bench.mqtt.forget();
+        bench.run();
+    }
+    central.restart_on_same_port().unwrap();
+    bench.mqtt.station("idle", "A");
+    let database = bench.path("transactions.db");
+    until_within(
+        Duration::from_secs(60),
+        "all is delivered and forgotten",
+        || {
+            energy += 1.0;
+            bench.mqtt.meter(energy);
+            waiting(&database) == 0
+        },
+    );
+    let heard = heard(&central);
+    assert!(
+        heard.starts.len() > 10,
+        "too few transactions to mean anything: {}",
+        heard.starts.len()
+    );
+    for (given, start) in heard.starts.values() {
+        let given = given.expect("each start was answered");
+        let stops: Vec<&Value> = heard
+            .stops
+            .values()
+            .filter(|stop| stop["transactionId"] == given)
+            .collect();
+        assert_eq!(stops.len(), 1, "transaction {given}");
+        let mut values = vec![start["meterStart"].as_i64().unwrap()];
+        values.extend(
+            heard
+                .samples
+                .iter()
+                .filter(|(of, _)| *of == given)
+                .map(|(_, value)| *value),
+        );
+        values.push(stops[0]["meterStop"].as_i64().unwrap());
+        assert!(values.is_sorted(), "transaction {given}: {values:?}");
+    }
+}

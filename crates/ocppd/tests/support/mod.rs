@@ -1,0 +1,219 @@
+//! ocppd as a process, between a real broker and a scripted central system.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "each test program uses its part, and a test ends where it fails"
+)]
+
+mod broker;
+mod mqtt;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use simulator::central_system::{CentralSystem, Options};
+
+pub use broker::Broker;
+pub use mqtt::Mqtt;
+
+/// Longer than anything takes that works.
+pub const SOON: Duration = Duration::from_secs(15);
+
+/// Where all traces of OCPP frames go, to be judged by the official schemas.
+pub fn traces() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ocpp-traces")
+}
+
+pub fn central() -> CentralSystem {
+    CentralSystem::start(Options {
+        trace_dir: Some(traces()),
+        ..Options::default()
+    })
+    .unwrap()
+}
+
+/// Waits until `condition` holds.
+pub fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(SOON, what, condition);
+}
+
+pub fn until_within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A broker, a directory, and ocppd between them.
+pub struct Bench {
+    pub broker: Broker,
+    pub mqtt: Mqtt,
+    pub directory: tempfile::TempDir,
+    process: Option<Child>,
+    environment: Vec<(String, String)>,
+}
+
+impl Bench {
+    /// Starts ocppd with these keys of `ocpp` beside those that every test needs.
+    pub fn start(uri: &str, ocpp: Value) -> Self {
+        let mut bench = Self::prepare(uri, ocpp);
+        bench.run();
+        bench
+    }
+
+    /// As [`Self::start`], without running ocppd yet.
+    pub fn prepare(uri: &str, ocpp: Value) -> Self {
+        let broker = Broker::start();
+        let mqtt = Mqtt::connect(broker.port());
+        let directory = tempfile::tempdir().unwrap();
+        let bench = Self {
+            broker,
+            mqtt,
+            directory,
+            process: None,
+            environment: Vec::new(),
+        };
+        bench.configure(uri, ocpp);
+        bench.mqtt.station("idle", "A");
+        bench.mqtt.meter(1_000.0);
+        bench
+    }
+
+    /// Writes customer.json.
+    pub fn configure(&self, uri: &str, ocpp: Value) {
+        let mut keys = json!({
+            "enable": true, "uri": uri, "chargePointVendor": "mode3", "chargePointModel": "test",
+            "AllowOfflineTxForUnknownId": true,
+        });
+        let keys_map = keys.as_object_mut().unwrap();
+        keys_map.extend(ocpp.as_object().unwrap().clone());
+        let customer = json!({
+            "ports": [{"user_authentication": "ocpp", "meter": {"enable": true}}],
+            "ocpp": keys,
+        });
+        std::fs::write(self.path("customer.json"), customer.to_string()).unwrap();
+    }
+
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn run(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .unwrap();
+        let reboot = format!("touch {}", self.path("rebooted").display());
+        let child = Command::new(env!("CARGO_BIN_EXE_ocppd"))
+            .args(["--log", "debug", "--reboot-command", &reboot, "--mqtt"])
+            .arg(format!("127.0.0.1:{}", self.broker.port()))
+            .arg("--config-dir")
+            .arg(self.directory.path())
+            .arg("--state-dir")
+            .arg(self.directory.path())
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// SIGKILL: no chance to clean up.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM, and wait for the end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().unwrap();
+        kill(
+            Pid::from_raw(i32::try_from(process.id()).unwrap()),
+            Signal::SIGTERM,
+        )
+        .unwrap();
+        let mut status = None;
+        until("ocppd ends", || {
+            status = process.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    /// Waits for the end of a process that ends by itself.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let process = self.process.as_mut().unwrap();
+        let mut status = None;
+        until("ocppd ends", || {
+            status = process.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code()
+    }
+
+    /// From idle to charging in a transaction, started by the central system; its id.
+    pub fn charge(&self, central: &CentralSystem) -> i64 {
+        central
+            .wait_for(
+                "StatusNotification",
+                |status| status["connectorId"] == 1,
+                SOON,
+            )
+            .unwrap();
+        let answer = central
+            .call("RemoteStartTransaction", json!({"idTag": "driver"}), SOON)
+            .unwrap();
+        assert_eq!(answer, json!({"status": "Accepted"}));
+        self.mqtt.wait("port0/session/authorization_status", "1");
+        self.mqtt.station("charging", "C");
+        central
+            .wait_for(
+                "StatusNotification",
+                |status| status["status"] == "Charging",
+                SOON,
+            )
+            .unwrap();
+        let mut id = None;
+        until("the transaction has its id", || {
+            id = central
+                .transactions()
+                .last()
+                .and_then(|transaction| transaction.id);
+            id.is_some()
+        });
+        id.unwrap()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            println!("log of ocppd:\n{}", self.log());
+        }
+    }
+}
