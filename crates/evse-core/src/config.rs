@@ -1,6 +1,6 @@
 //! What the machine is told once, at start.
 
-use crate::{Amperes, Authentication, Feedback, LockProfile};
+use crate::{Amperes, Authentication, DigitalInput, Feedback, LockProfile, RcdMonitor};
 
 /// How the EV is connected (`ports[0]/pluggable`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,4 +35,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// Charge an EV that asks for ventilation although there is none.
     pub always_accept_state_d: bool,
+    /// The residual current device, where it is monitored.
+    pub rcd: Option<RcdMonitor>,
+    /// The emergency input, where there is one; "on" is the alarm.
+    pub emergency: Option<DigitalInput>,
 }

@@ -5,7 +5,7 @@
 //! LED shows, of all that hold, the highest that it has a behavior for; one whose
 //! time is over counts as if it weren't there.
 
-use crate::{Availability, CpState, DigitalOutputs, Millis, SessionState, Status};
+use crate::{Availability, CpState, DigitalOutputs, Millis, RcdError, SessionState, Status};
 
 /// How long an accepted or rejected authorization is shown when its behavior has
 /// no duration.
@@ -321,7 +321,11 @@ const fn is_operational(status: &Status) -> bool {
     }
 }
 
-/// Until restart (guide 15.13).
+/// What doesn't go away by itself (guide 15.13).
 const fn is_unrecoverable(status: &Status) -> bool {
-    status.contactor_fault.is_some()
+    let rcd = match status.rcd_error {
+        Some(RcdError::Spurious | RcdError::TestFailed) => true,
+        Some(RcdError::GroundFailure) | None => false,
+    };
+    status.contactor_fault.is_some() || status.emergency || rcd
 }

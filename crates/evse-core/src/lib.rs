@@ -14,6 +14,8 @@
 //!     contactor_feedback: Feedback::NormallyOpen,
 //!     authentication: Authentication::Free,
 //!     always_accept_state_d: false,
+//!     rcd: None,
+//!     emergency: None,
 //! };
 //! let mut machine = Machine::new(config, Millis(0));
 //! let step = machine.step(Millis(0), Input::Request(Request::OcppLimit(Some(Amperes::new(16)))));
@@ -23,6 +25,7 @@
 #![cfg_attr(not(test), no_std)]
 
 mod actuation;
+mod alarm_input;
 mod authorization;
 mod availability;
 mod config;
@@ -34,6 +37,7 @@ mod lock_profile;
 mod machine;
 mod pilot;
 mod proximity;
+mod rcd;
 mod reading;
 mod sample;
 mod session;
@@ -41,7 +45,7 @@ mod status;
 mod step;
 mod units;
 
-pub use actuation::{Actuation, DigitalOutputs, LockDrive, PilotOutput};
+pub use actuation::{Actuation, DigitalOutput, DigitalOutputs, LockDrive, PilotOutput};
 pub use authorization::{Authentication, Grant};
 pub use availability::{Availability, Operation};
 pub use config::{Config, Connection};
@@ -52,6 +56,7 @@ pub use lock::LockFailure;
 pub use lock_profile::{LockPosition, LockProfile};
 pub use machine::Machine;
 pub use proximity::{CableCoding, ProximityError};
+pub use rcd::{RcdError, RcdMonitor, RcdTest};
 pub use reading::{CpState, PilotFault};
 pub use sample::{
     DigitalInput, DigitalInputs, GridRating, Inputs, PhaseCount, PilotPeaks, RotaryPosition,

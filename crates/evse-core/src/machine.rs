@@ -3,6 +3,7 @@
 //! All times in the state are deadlines that only ever ask "is it past?", so two
 //! machines that differ only in deadlines long past behave the same.
 
+use crate::alarm_input::AlarmInput;
 use crate::authorization::Authorization;
 use crate::availability::Wishes;
 use crate::contactor::Contactor;
@@ -10,16 +11,17 @@ use crate::limits::Limits;
 use crate::lock::PlugLock;
 use crate::pilot::Pilot;
 use crate::proximity::Proximity;
-use crate::session::{Ev, Facts, Finish, Plug, Session};
+use crate::rcd::Rcd;
+use crate::session::{Ev, Facts, Failure, Plug, Session};
 use crate::step::Deadline;
 use crate::{
     Actuation, Amperes, Availability, Config, Connection, CpState, DigitalOutputs, DutyCycle,
-    Event, Events, Grant, Input, LockDrive, LockPosition, Millis, PilotOutput, ProximityError,
-    Request, Sample, SessionState, Status, Step, StopReason, UnlockResult,
+    Event, Events, Input, Inputs, LockDrive, LockPosition, Millis, PilotOutput, ProximityError,
+    Sample, SensorFault, Step, StopReason, UnlockResult,
 };
 
-/// A request to unlock is answered in time for the 20 s of guide 3.4 table 14.
-const UNLOCK_ANSWER_MS: u64 = 19_000;
+mod requests;
+mod snapshot;
 
 /// Socket or attached cable, with what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,15 +37,16 @@ enum Outlet {
 
 /// The charge-state supervisor of one EVSE.
 ///
-/// RCD monitor and test, emergency input, ventilation, phase switching, wake-up
-/// pulses and LEDs join as further fields: those that forbid charging in
-/// [`Machine::inhibition`], those that drive outputs in [`Machine::actuation`].
+/// What forbids charging stands in [`Machine::inhibition`] and [`Machine::failure`],
+/// what drives outputs in [`Machine::actuation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     config: Config,
     pilot: Pilot,
     outlet: Outlet,
     contactor: Contactor,
+    rcd: Option<Rcd>,
+    emergency: Option<AlarmInput>,
     limits: Limits,
     authorization: Authorization,
     wishes: Wishes,
@@ -69,6 +72,14 @@ impl Machine {
                 Connection::FixedCable { limit } => Outlet::FixedCable { limit },
             },
             contactor: Contactor::new(now, config.contactor_feedback),
+            rcd: match config.rcd {
+                Some(monitor) => Some(Rcd::new(now, monitor)),
+                None => None,
+            },
+            emergency: match config.emergency {
+                Some(input) => Some(AlarmInput::new(now, input)),
+                None => None,
+            },
             limits: Limits::new(config.evse_limit, config.grid_limit, config.failsafe),
             authorization: Authorization::new(config.authentication),
             wishes: Wishes::new(),
@@ -91,7 +102,12 @@ impl Machine {
         let measured_now = match input {
             Input::Sample(sample) => {
                 self.observe(now, &sample);
+                self.look(now, sample.inputs, &mut events);
                 true
+            }
+            Input::Inputs(inputs) => {
+                self.look(now, inputs, &mut events);
+                false
             }
             Input::Request(request) => {
                 self.request(now, request, &mut events);
@@ -99,6 +115,7 @@ impl Machine {
             }
             Input::Tick => false,
         };
+        self.watch_rcd(now);
         self.settle(now, measured_now, &mut events);
         self.move_lock(now);
         self.settle(now, measured_now, &mut events);
@@ -125,81 +142,26 @@ impl Machine {
         }
     }
 
-    fn request(&mut self, now: Millis, request: Request, events: &mut Events) {
-        match request {
-            Request::DynamicLimit(slot, limit) => {
-                self.limits.set_dynamic(slot, limit);
-                events.push(Event::LimitReceived);
-            }
-            Request::RemoveDynamicLimit(slot) => {
-                self.limits.remove_dynamic(slot);
-                events.push(Event::LimitReceived);
-            }
-            Request::OcppLimit(limit) => {
-                self.limits.set_ocpp(limit);
-                events.push(Event::LimitReceived);
-            }
-            Request::Authorization(grant) => self.grant(grant),
-            Request::CustomerOperation(wish) => self.wishes.set_customer(wish),
-            Request::BackendOperation(wish) => self.wishes.set_backend(wish),
-            Request::BrokerConnected => {
-                self.limits.broker_connected();
-                self.authorization.broker_connected();
-            }
-            Request::BrokerLost => {
-                self.limits.broker_lost(now);
-                self.authorization.broker_lost(self.session.is_running());
-            }
-            Request::Unlock => self.unlock(now, events),
+    /// The inputs that can't wait for the next round.
+    fn look(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>, events: &mut Events) {
+        if let Some(emergency) = &mut self.emergency {
+            emergency.observe(now, inputs);
+        }
+        if let Some(rcd) = &mut self.rcd {
+            rcd.observe(now, inputs, events);
         }
     }
 
-    fn grant(&mut self, grant: Grant) {
-        let granted_before = self.authorization.is_granted();
-        self.authorization.set(grant);
-        // A new grant is a new attempt with the plug as it is now; a permanent one
-        // that the broker merely repeats is not new.
-        let is_new = match grant {
-            Grant::OneSession => self.authorization.is_granted(),
-            Grant::Permanent => self.authorization.is_granted() && !granted_before,
-            Grant::Revoked => false,
+    /// A trip is judged by whether an EV is connected: not in E and F, and where
+    /// the pilot can't be trusted as it was before.
+    fn watch_rcd(&mut self, now: Millis) {
+        let ev = match self.pilot.state() {
+            None if self.session.has_ev() => Ev::Present,
+            Some(_) | None => self.ev(),
         };
-        match self.session {
-            Session::Finished(_) if is_new => self.session = Session::Connected,
-            Session::Finished(_)
-            | Session::Starting
-            | Session::Vacant
-            | Session::Connected
-            | Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Withdrawing { .. }
-            | Session::Failed(_) => {}
-        }
-    }
-
-    fn unlock(&mut self, now: Millis, events: &mut Events) {
-        let Outlet::Socket { lock, .. } = &mut self.outlet else {
-            events.push(Event::Unlock(UnlockResult::NotSupported));
-            return;
-        };
-        if self.unlock_by.is_none() {
-            self.unlock_by = Some(now.after(UNLOCK_ANSWER_MS));
-        }
-        match self.session {
-            // Who unlocks doesn't want it locked again by the next step.
-            Session::Connected | Session::Finished(_) => {
-                self.session = Session::Finished(Finish::UnlockRequested);
-                lock.retry(now, LockPosition::Unlocked);
-            }
-            Session::Starting | Session::Vacant | Session::Failed(_) => {
-                lock.retry(now, LockPosition::Unlocked);
-            }
-            // Ends first, see Session::next.
-            Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Withdrawing { .. } => {}
+        let contactor_open = self.contactor.is_proven_open();
+        if let Some(rcd) = &mut self.rcd {
+            rcd.advance(now, ev, contactor_open);
         }
     }
 
@@ -262,6 +224,10 @@ impl Machine {
         if next == Session::Vacant && before != Session::Starting {
             self.authorization.use_up();
         }
+        // Guide 15.15.3: before each session.
+        if let (Session::Vacant, Session::Connected, Some(rcd)) = (before, next, &mut self.rcd) {
+            rcd.request_test(now);
+        }
     }
 
     fn move_lock(&mut self, now: Millis) {
@@ -297,7 +263,7 @@ impl Machine {
             energy_requested: self.pilot.energy_requested(),
             offer_answered: self.pilot.answers_offer(),
             measured_now,
-            current_available: self.current_available(),
+            current_available: self.offers_current(),
             granted: self.authorization.is_granted(),
             may_start: self.authorization.may_start()
                 && self.wishes.result() == Availability::Operative
@@ -305,7 +271,8 @@ impl Machine {
             unlock_requested: self.unlock_by.is_some(),
             plug: self.plug(),
             inhibition: self.inhibition(),
-            contactor_fault: self.contactor.fault(),
+            failure: self.failure(),
+            rcd_ready: self.rcd.is_none_or(|rcd| rcd.is_ready(now)),
             contactor_open: self.contactor.is_proven_open(),
             contactor_may_close: self.contactor.may_close(now),
         }
@@ -339,9 +306,27 @@ impl Machine {
         }
     }
 
+    /// What is unrecoverable, the strongest first (guide 15.13).
+    fn failure(&self) -> Option<Failure> {
+        if let Some(fault) = self.contactor.fault() {
+            return Some(Failure::Contactor(fault));
+        }
+        if let Some(error) = self.rcd.and_then(|rcd| rcd.failure(self.ev())) {
+            return Some(Failure::Rcd(error));
+        }
+        let emergency = self.emergency.is_some_and(|input| input.is_active());
+        emergency.then_some(Failure::Emergency)
+    }
+
     /// What forbids charging but can go away by itself: the recoverable safe
-    /// state (guide 15.13). RCD and emergency input belong here.
+    /// state (guide 15.13), and what one look at an input makes suspicious.
     fn inhibition(&self) -> Option<StopReason> {
+        if self.emergency.is_some_and(|input| input.is_suspicious()) {
+            return Some(StopReason::EmergencyShutdown);
+        }
+        if let Some(error) = self.rcd.and_then(|rcd| rcd.inhibition()) {
+            return Some(StopReason::RcdError(error));
+        }
         if let Some(fault) = self.pilot.fault() {
             return Some(StopReason::PilotFault(fault));
         }
@@ -380,6 +365,11 @@ impl Machine {
         self.offered_limit() >= Amperes::MINIMUM_OFFER
     }
 
+    /// The limits allow it, and nothing that is over soon speaks against it.
+    fn offers_current(&self) -> bool {
+        self.current_available() && !self.rcd.is_some_and(|rcd| rcd.is_testing())
+    }
+
     fn lock_target(&self) -> LockPosition {
         match &self.outlet {
             Outlet::Socket { .. } if self.session.locks_plug() => LockPosition::Locked,
@@ -388,7 +378,7 @@ impl Machine {
     }
 
     /// The levels that follow from the state. Relay 2 belongs to ventilation and
-    /// phase switching, the push-pull outputs to the RCD test and the LEDs.
+    /// phase switching.
     fn actuation(&self) -> Actuation {
         Actuation {
             pilot: PilotOutput::Duty(self.duty_cycle()),
@@ -398,7 +388,10 @@ impl Machine {
                 Outlet::Socket { lock, .. } => lock.drive(),
                 Outlet::FixedCable { .. } => LockDrive::Coast,
             },
-            outputs: DigitalOutputs(0),
+            outputs: match self.rcd.and_then(|rcd| rcd.trigger()) {
+                Some((trigger, on)) => trigger.level(on),
+                None => DigitalOutputs(0),
+            },
         }
     }
 
@@ -407,7 +400,10 @@ impl Machine {
             // Unrecoverable safe state (guide 15.13, table 70).
             Session::Failed(_) => DutyCycle::ZERO,
             Session::Ready | Session::Charging => {
-                if self.inhibition().is_some() || self.ventilation_is_refused() {
+                if self.inhibition().is_some()
+                    || self.ventilation_is_refused()
+                    || !self.offers_current()
+                {
                     DutyCycle::FULL
                 } else {
                     DutyCycle::offering(self.offered_limit())
@@ -453,87 +449,10 @@ impl Machine {
                 withdrawal,
                 lock,
                 unlock,
+                self.rcd.and_then(|rcd| rcd.deadline()),
             ])
             .flatten()
             .filter(|(at, _)| *at > now)
             .min_by_key(|(at, _)| *at)
-    }
-
-    /// A snapshot of everything that gets published.
-    pub fn status(&self) -> Status {
-        let (lock, failure, proximity_error, cable_limit) = match &self.outlet {
-            Outlet::Socket { lock, proximity } => (
-                lock.position(),
-                lock.failure(),
-                proximity.error(),
-                proximity.limit(),
-            ),
-            Outlet::FixedCable { .. } => (None, None, None, None),
-        };
-        Status {
-            cp_state: self.pilot.state(),
-            pilot: self.driven,
-            pilot_fault: self.pilot.fault(),
-            contactor_target: self.contactor.is_commanded_closed(),
-            contactor: self.contactor.position(),
-            contactor_fault: self.contactor.fault(),
-            lock_target: self.lock_target(),
-            lock,
-            lock_failure: match self.session {
-                // A plug that could not be locked is released; the report stays.
-                Session::Finished(Finish::LockFailed(failed)) => failure.or(Some(failed)),
-                Session::Finished(Finish::UnlockRequested)
-                | Session::Starting
-                | Session::Vacant
-                | Session::Connected
-                | Session::Securing
-                | Session::Ready
-                | Session::Charging
-                | Session::Withdrawing { .. }
-                | Session::Failed(_) => failure,
-            },
-            proximity_error,
-            cable_limit,
-            physical_limit: self.limits.physical(self.cable_limit()),
-            offered_limit: self.offered_limit(),
-            availability: self.wishes.result(),
-            authorized: self.authorization.is_granted(),
-            session: self.session_state(),
-            stop_reason: self.stop_reason,
-        }
-    }
-
-    fn session_state(&self) -> SessionState {
-        let inoperative = self.wishes.result() == Availability::Inoperative;
-        match self.session {
-            Session::Starting => SessionState::Inoperative,
-            Session::Failed(_) | Session::Finished(Finish::LockFailed(_)) => SessionState::Faulted,
-            Session::Vacant
-            | Session::Connected
-            | Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Withdrawing { .. }
-            | Session::Finished(Finish::UnlockRequested)
-                if self.inhibition().is_some() =>
-            {
-                SessionState::Faulted
-            }
-            Session::Vacant | Session::Connected if inoperative => SessionState::Inoperative,
-            Session::Vacant if self.authorization.awaits_ev() => SessionState::Authorized,
-            Session::Vacant => SessionState::Idle,
-            Session::Connected | Session::Securing | Session::Finished(Finish::UnlockRequested) => {
-                SessionState::Connected
-            }
-            Session::Ready => {
-                let offers = self.current_available() && !self.ventilation_is_refused();
-                if offers && !self.pilot.energy_requested() {
-                    SessionState::SuspendedEv
-                } else {
-                    SessionState::SuspendedEvse
-                }
-            }
-            Session::Charging | Session::Withdrawing { .. } => SessionState::Charging,
-        }
     }
 }

@@ -4,7 +4,7 @@
 use evse_core::{
     Amperes, Authentication, Availability, Config, Connection, ContactorFault, CpState,
     DigitalOutputs, Feedback, Led, LedBehavior, LedCondition as C, LedMode, LedNotice, LedPanel,
-    Machine, Millis, SessionState, Status,
+    Machine, Millis, RcdError, SessionState, Status,
 };
 
 fn status(session: SessionState) -> Status {
@@ -18,6 +18,8 @@ fn status(session: SessionState) -> Status {
         contactor_feedback: Feedback::NormallyOpen,
         authentication: Authentication::Mqtt,
         always_accept_state_d: false,
+        rcd: None,
+        emergency: None,
     };
     Status {
         cp_state: Some(CpState::A),
@@ -96,6 +98,14 @@ fn every_status_has_its_condition() {
         contactor_fault: Some(ContactorFault::Welded),
         ..status(S::Faulted)
     };
+    let rcd = |error| Status {
+        rcd_error: Some(error),
+        ..status(S::Faulted)
+    };
+    let emergency = Status {
+        emergency: true,
+        ..status(S::Faulted)
+    };
     let faulted_with_ev = in_state(S::Faulted, CpState::C);
     for (now, expected) in [
         (status(S::Inoperative), C::Init),
@@ -114,6 +124,10 @@ fn every_status_has_its_condition() {
         (charging(CpState::D), C::Ventilation),
         (last_session, C::Charge),
         (faulted_with_ev, C::Error),
+        (rcd(RcdError::GroundFailure), C::Error),
+        (rcd(RcdError::Spurious), C::Failure),
+        (rcd(RcdError::TestFailed), C::Failure),
+        (emergency, C::Failure),
         (welded, C::Failure),
     ] {
         assert_eq!(shown(&mut numbering(), 0, &now), expected, "{now:?}");

@@ -195,6 +195,7 @@ fn live(config: Config, seed: u64, steps: u64, chronicle: &mut Chronicle) {
                 Event::SessionStarted
                 | Event::ChargingStarted
                 | Event::SessionEnded(_)
+                | Event::RcdTestEnded
                 | Event::LimitReceived => {}
             }
         }

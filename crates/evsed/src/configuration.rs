@@ -4,12 +4,16 @@ use std::path::Path;
 
 use board::lines::DigitalLines;
 use board::{Board, TarragonConfig};
-use customer_config::{ContactorFeedback, Customer, RotaryEncoder, UserAuthentication};
+use customer_config::{
+    ContactorFeedback, Customer, Polarity, Port, RotaryEncoder, UserAuthentication,
+};
 use daemon_kit::Error;
 use evse_core::{
     Amperes, Authentication, Config, Connection, DigitalInput, Feedback, LockProfile, Millivolts,
-    RotaryPosition,
+    RcdMonitor, RcdTest, RotaryPosition,
 };
+
+use crate::lines::Lines;
 
 /// How often the rotary switch is read; it may rest between two positions (guide 4.2.2).
 const ROTARY_READINGS: usize = 5;
@@ -48,6 +52,7 @@ pub(crate) fn machine(
             limit: Amperes::new(port.pp.cable_current_limit),
         }
     };
+    let mut lines = Lines::default();
     Ok(Config {
         connection,
         evse_limit: Amperes::new(port.evse_current_limit),
@@ -56,8 +61,10 @@ pub(crate) fn machine(
             .ok()
             .map(Amperes::new),
         contactor_feedback: feedback(port.contactor.feedback_type),
-        authentication: authentication(port.user_authentication),
+        authentication: authentication(port, &mut lines)?,
         always_accept_state_d: port.always_accept_cp_state_d,
+        rcd: rcd(port, &mut lines)?,
+        emergency: emergency(port, &mut lines)?,
     })
 }
 
@@ -112,18 +119,150 @@ fn feedback(kind: ContactorFeedback) -> Feedback {
     }
 }
 
-fn authentication(kind: UserAuthentication) -> Authentication {
-    match kind {
+fn authentication(port: &Port, lines: &mut Lines) -> Result<Authentication, Error> {
+    Ok(match port.user_authentication {
         UserAuthentication::Free => Authentication::Free,
         UserAuthentication::Ocpp => Authentication::Ocpp,
         UserAuthentication::Mqtt => Authentication::Mqtt,
-        UserAuthentication::KeySwitch => Authentication::KeySwitch(DigitalInput::KEY_SWITCH),
+        UserAuthentication::KeySwitch => Authentication::KeySwitch(lines.input(
+            "ports[0]/key_switch/gpio",
+            port.key_switch.gpio,
+            is_high(port.key_switch.polarity),
+        )?),
+    })
+}
+
+/// The polarity of the feedback is its level in normal operation, that of the
+/// trigger its level while the test runs (guide 14.1 table 47, 15.15.4).
+fn rcd(port: &Port, lines: &mut Lines) -> Result<Option<RcdMonitor>, Error> {
+    let rcd = &port.rcd_monitor;
+    if !rcd.enable {
+        return Ok(None);
+    }
+    let tripped_is_high = !is_high(rcd.polarity);
+    let feedback = lines.input("ports[0]/rcd_monitor/gpio", rcd.gpio, tripped_is_high)?;
+    let Ok(trigger) = u32::try_from(rcd.test_gpio) else {
+        tracing::warn!("the RCD is monitored without the self test that IEC 62955 asks for");
+        let test = None;
+        return Ok(Some(RcdMonitor { feedback, test }));
+    };
+    let active_high = is_high(rcd.test_gpio_polarity);
+    let test = RcdTest {
+        trigger: lines.output("ports[0]/rcd_monitor/test_gpio", trigger, active_high)?,
+        trigger_ms: rcd.test_trigger_time.into(),
+        check_tripped_ms: rcd.test_check_tripped_time.into(),
+        check_normal_ms: rcd.test_check_normal_time.into(),
+    };
+    let test = Some(test);
+    Ok(Some(RcdMonitor { feedback, test }))
+}
+
+/// The polarity is the level of the alarm.
+fn emergency(port: &Port, lines: &mut Lines) -> Result<Option<DigitalInput>, Error> {
+    let alarm = &port.emergency_alarm;
+    if !alarm.enable {
+        return Ok(None);
+    }
+    let path = "ports[0]/emergency_alarm/gpio";
+    lines
+        .input(path, alarm.gpio, is_high(alarm.polarity))
+        .map(Some)
+}
+
+const fn is_high(polarity: Polarity) -> bool {
+    match polarity {
+        Polarity::ActiveHigh => true,
+        Polarity::ActiveLow => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn port(settings: &str) -> Port {
+        let text = format!(r#"{{"ports": [{{{settings}}}]}}"#);
+        let (customer, _) = Customer::parse(&text).unwrap();
+        customer.port().clone()
+    }
+
+    fn rcd_of(settings: &str) -> Option<RcdMonitor> {
+        let port = port(&format!(r#""rcd_monitor": {{{settings}}}"#));
+        rcd(&port, &mut Lines::default()).unwrap()
+    }
+
+    // covers: RCD-001, RCD-004, RCD-005
+    #[test]
+    fn the_polarity_of_the_feedback_names_the_normal_level() {
+        for (polarity, tripped_is_high) in [("active_low", true), ("active_high", false)] {
+            let rcd = rcd_of(&format!(r#""enable": true, "polarity": "{polarity}""#)).unwrap();
+            assert_eq!(
+                Some(rcd.feedback),
+                DigitalInput::new(2, tripped_is_high),
+                "{polarity}"
+            );
+        }
+        assert_eq!(rcd_of(""), None);
+    }
+
+    // covers: RCD-006
+    #[test]
+    fn the_polarity_of_the_trigger_names_the_driven_level() {
+        for (settings, active_high) in [
+            ("", true),
+            (r#", "test_gpio_polarity": "active_high""#, true),
+            (r#", "test_gpio_polarity": "active_low""#, false),
+        ] {
+            let rcd = rcd_of(&format!(r#""enable": true{settings}"#)).unwrap();
+            let expected = RcdTest {
+                trigger: evse_core::DigitalOutput::new(4, active_high).unwrap(),
+                trigger_ms: 815,
+                check_tripped_ms: 810,
+                check_normal_ms: 410,
+            };
+            assert_eq!(rcd.test, Some(expected), "{settings}");
+        }
+    }
+
+    // covers: RCD-002
+    #[test]
+    fn there_can_be_monitoring_without_a_test() {
+        let rcd = rcd_of(r#""enable": true, "test_gpio": -1"#).unwrap();
+        assert_eq!(rcd.test, None);
+    }
+
+    // covers: EMG-001, EMG-002, EMG-007
+    #[test]
+    fn the_polarity_of_the_emergency_input_names_the_alarm() {
+        for (settings, expected) in [
+            ("", None),
+            (r#""enable": true"#, DigitalInput::new(1, true)),
+            (
+                r#""enable": true, "polarity": "active_low", "gpio": 116"#,
+                DigitalInput::new(5, false),
+            ),
+        ] {
+            let port = port(&format!(r#""emergency_alarm": {{{settings}}}"#));
+            let input = emergency(&port, &mut Lines::default()).unwrap();
+            assert_eq!(input, expected, "{settings}");
+        }
+    }
+
+    // covers: AUTH-004
+    #[test]
+    fn the_key_switch_has_a_configurable_input() {
+        for (settings, expected) in [
+            ("", DigitalInput::KEY_SWITCH),
+            (
+                r#", "key_switch": {"gpio": 119, "polarity": "active_low"}"#,
+                DigitalInput::new(6, false).unwrap(),
+            ),
+        ] {
+            let port = port(&format!(r#""user_authentication": "key-switch"{settings}"#));
+            let method = authentication(&port, &mut Lines::default()).unwrap();
+            assert_eq!(method, Authentication::KeySwitch(expected));
+        }
+    }
 
     fn position(index: u8) -> RotaryPosition {
         RotaryPosition::from_bits([0, 1, 2, 3].map(|bit| index >> bit & 1 == 1))

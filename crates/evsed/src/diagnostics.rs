@@ -80,10 +80,12 @@ impl Watch {
         }
         if let Input::Sample(sample) = input {
             self.peaks = Some(sample.pilot);
-            if self.noted.is_none_or(|noted| differs(&noted, sample)) {
-                self.noted = Some(*sample);
-                note(What::Sample(*sample), &mut self.lost);
-            }
+        }
+        if let Some(sample) = self.measured(input)
+            && self.noted.is_none_or(|noted| differs(&noted, &sample))
+        {
+            self.noted = Some(sample);
+            note(What::Sample(sample), &mut self.lost);
         }
         if self.cp_state != status.cp_state {
             let before = std::mem::replace(&mut self.cp_state, status.cp_state);
@@ -104,6 +106,20 @@ impl Watch {
         if self.fault != fault {
             self.fault = fault;
             note(What::Fault(fault), &mut self.lost);
+        }
+    }
+}
+
+impl Watch {
+    /// A look at the inputs alone tells nothing new about the rest.
+    fn measured(&self, input: &Input) -> Option<Sample> {
+        match input {
+            Input::Sample(sample) => Some(*sample),
+            Input::Inputs(inputs) => self.noted.map(|noted| Sample {
+                inputs: *inputs,
+                ..noted
+            }),
+            Input::Request(_) | Input::Tick => None,
         }
     }
 }
@@ -305,6 +321,8 @@ mod tests {
             contactor_feedback: Feedback::NormallyOpen,
             authentication: evse_core::Authentication::Free,
             always_accept_state_d: false,
+            rcd: None,
+            emergency: None,
         };
         Machine::new(config, Millis(0)).status()
     }

@@ -89,7 +89,8 @@ fn replaces(newer: Request, older: Request) -> bool {
         | (R::BackendOperation(_), R::BackendOperation(_))
         | (R::BrokerLost, R::BrokerLost | R::BrokerConnected)
         | (R::BrokerConnected, R::BrokerConnected)
-        | (R::Unlock, R::Unlock) => true,
+        | (R::Unlock, R::Unlock)
+        | (R::TestRcd, R::TestRcd) => true,
         (R::Authorization(new), R::Authorization(old)) => {
             new == Grant::Revoked || old != Grant::Revoked
         }

@@ -10,6 +10,7 @@ mod control;
 mod diagnostics;
 mod inbox;
 mod leds;
+mod lines;
 mod publications;
 mod requests;
 mod safe_state;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, BLACK_BOX, BLACK_BOX_REQUEST,
     EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
+    PLUG_LOCK_UNLOCK_REQUEST, RCD_TEST_PERFORM,
 };
 
 use control::{Control, Report};
@@ -68,11 +70,13 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     let config = configuration::machine(&customer, &context.arguments.config_dir, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
-    let mut requests = Requests::default();
+    let mut requests = Requests::new(config.authentication);
     context.bus.subscribe(&AVAILABILITY_TARGET);
     context.bus.subscribe(&OCPP_AVAILABILITY_TARGET);
     context.bus.subscribe(&AUTHORIZATION_STATUS);
     context.bus.subscribe(&EVSE_BASIC_MAXCURRENTLIMIT);
+    context.bus.subscribe(&PLUG_LOCK_UNLOCK_REQUEST);
+    context.bus.subscribe(&RCD_TEST_PERFORM);
     context.bus.subscribe_family(&GLOBAL_DYN_CURRENT_LIMIT);
     context.bus.subscribe(&BLACK_BOX_REQUEST);
     let mut notices = leds::Notices::subscribe(&context.bus, config.authentication);
@@ -89,8 +93,11 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         tokio::select! {
             () = context.shutdown.requested() => break,
             report = control.report() => match report {
-                Report::Status(status, limits) => {
-                    if publications.publish(&status, limits)
+                Report::Status(status, happened) => {
+                    if let Some(result) = publications.unlock_answered(happened) {
+                        publications.answer_unlock(requests.unlocked(), result);
+                    }
+                    if publications.publish(&status, happened)
                         && !std::mem::replace(&mut ready, true)
                     {
                         context.supervisor.ready();

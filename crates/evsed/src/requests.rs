@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
-    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
+    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
+    PLUG_LOCK_UNLOCK_REQUEST, PayloadError, RCD_TEST_PERFORM,
 };
 
 use crate::complaints::Complaints;
@@ -17,11 +18,22 @@ const NAMES: usize = 32;
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    authentication: Authentication,
     names: DynamicNames,
     complaints: Complaints,
+    /// Requests to unlock that wait for their answer.
+    unlocking: Vec<String>,
 }
 
 impl Requests {
+    /// For a station that authorises like this.
+    pub(crate) fn new(authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            ..Self::default()
+        }
+    }
+
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
@@ -36,16 +48,43 @@ impl Requests {
             return target.map(|target| Some(Request::BackendOperation(operation(target))));
         }
         if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
-            return allowed
-                .map(|allowed| Some(Request::Authorization(grant(allowed, message.retained))));
+            // The OCPP client's word is for one session and never kept by the broker:
+            // what is, was left there by somebody else (AUTH-006).
+            let foreign = message.retained && self.authentication == Authentication::Ocpp;
+            let grant = |allowed| Request::Authorization(grant(allowed, message.retained));
+            return allowed.map(|allowed| (!foreign).then(|| grant(allowed)));
         }
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
+        }
+        if let Some(signal) = message.on(&RCD_TEST_PERFORM) {
+            // A signal that the broker has kept is an old one.
+            return signal.map(|_| (!message.retained).then_some(Request::TestRcd));
+        }
+        if let Some(id) = message.on(&PLUG_LOCK_UNLOCK_REQUEST) {
+            return id.map(|id| self.unlock(id, message.retained));
         }
         if let Some((name, limit)) = message.in_family(&GLOBAL_DYN_CURRENT_LIMIT) {
             return limit.map(|limit| self.names.request(name, limit));
         }
         Ok(None)
+    }
+
+    /// All requests that wait get the same answer: the plug is one.
+    fn unlock(&mut self, id: String, retained: bool) -> Option<Request> {
+        if retained {
+            return None;
+        }
+        // Bounded, because requests come from outside.
+        if self.unlocking.len() < 16 {
+            self.unlocking.push(id);
+        }
+        Some(Request::Unlock)
+    }
+
+    /// The requests to unlock that the machine has answered now.
+    pub(crate) fn unlocked(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unlocking)
     }
 }
 
@@ -184,6 +223,49 @@ mod tests {
         assert_eq!(
             requests.translate(&message("port0/contactor/state/target", "1", true)),
             None
+        );
+    }
+
+    // covers: RCD-022, RCD-023
+    #[test]
+    fn a_signal_is_obeyed_but_not_a_kept_one() {
+        let mut requests = Requests::default();
+        let mut perform =
+            |retained| requests.translate(&message("port0/rcd/test/perform", "", retained));
+        assert_eq!(perform(false), Some(Request::TestRcd));
+        assert_eq!(perform(true), None);
+    }
+
+    #[test]
+    fn requests_to_unlock_wait_for_one_answer() {
+        let mut requests = Requests::default();
+        let mut unlock = |id, retained| {
+            requests.translate(&message("port0/plug_lock/unlock/request", id, retained))
+        };
+        assert_eq!(unlock("7", false), Some(Request::Unlock));
+        assert_eq!(unlock("8", false), Some(Request::Unlock));
+        assert_eq!(unlock("9", true), None, "kept by the broker");
+        assert_eq!(requests.unlocked(), ["7", "8"]);
+        assert!(requests.unlocked().is_empty());
+    }
+
+    #[test]
+    fn with_ocpp_a_kept_authorisation_is_not_the_central_system_s() {
+        let mut requests = Requests::new(Authentication::Ocpp);
+        let mut grant = |payload, retained| {
+            requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            ))
+        };
+        assert_eq!(grant("1", true), None, "left by an MQTT application");
+        let one_session = Some(Request::Authorization(Grant::OneSession));
+        assert_eq!(grant("1", false), one_session);
+        assert_eq!(grant("0", true), None, "older than the grant");
+        assert_eq!(
+            grant("0", false),
+            Some(Request::Authorization(Grant::Revoked))
         );
     }
 

@@ -111,7 +111,7 @@ impl Oracle {
         match input {
             Input::Sample(sample) => self.measure(now, sample),
             Input::Request(request) => self.request(*request),
-            Input::Tick => {}
+            Input::Inputs(_) | Input::Tick => {}
         }
         let verdict = self.rules(now, input, step);
         self.note(now, &step.actuation);
@@ -219,7 +219,7 @@ impl Oracle {
             Request::BrokerConnected => self.broker = true,
             Request::CustomerOperation(wish) => self.customer = wish,
             Request::BackendOperation(wish) => self.backend = wish,
-            Request::Unlock => {}
+            Request::Unlock | Request::TestRcd => {}
         }
     }
 

@@ -1,0 +1,106 @@
+//! The state as others see it.
+
+use super::{Machine, Outlet};
+use crate::session::{Failure, Finish, Session};
+use crate::{Availability, SessionState, Status};
+
+impl Machine {
+    /// A snapshot of everything that gets published.
+    pub fn status(&self) -> Status {
+        let (lock, failure, proximity_error, cable_limit) = match &self.outlet {
+            Outlet::Socket { lock, proximity } => (
+                lock.position(),
+                lock.failure(),
+                proximity.error(),
+                proximity.limit(),
+            ),
+            Outlet::FixedCable { .. } => (None, None, None, None),
+        };
+        Status {
+            cp_state: self.pilot.state(),
+            pilot: self.driven,
+            pilot_fault: self.pilot.fault(),
+            contactor_target: self.contactor.is_commanded_closed(),
+            contactor: self.contactor.position(),
+            contactor_fault: self.contactor.fault(),
+            rcd_error: self.rcd.and_then(|rcd| rcd.error()),
+            emergency: self.emergency_holds(),
+            lock_target: self.lock_target(),
+            lock,
+            lock_failure: match self.session {
+                // A plug that could not be locked is released; the report stays.
+                Session::Finished(Finish::LockFailed(failed)) => failure.or(Some(failed)),
+                Session::Finished(Finish::UnlockRequested | Finish::Emergency)
+                | Session::Starting
+                | Session::Vacant
+                | Session::Connected
+                | Session::Securing
+                | Session::Ready
+                | Session::Charging
+                | Session::Withdrawing { .. }
+                | Session::Failed(_) => failure,
+            },
+            proximity_error,
+            cable_limit,
+            physical_limit: self.limits.physical(self.cable_limit()),
+            offered_limit: self.offered_limit(),
+            availability: self.wishes.result(),
+            authorized: self.authorization.is_granted(),
+            session: self.session_state(),
+            stop_reason: self.stop_reason,
+        }
+    }
+
+    fn session_state(&self) -> SessionState {
+        let inoperative = self.wishes.result() == Availability::Inoperative;
+        match self.session {
+            Session::Starting => SessionState::Inoperative,
+            Session::Failed(_) | Session::Finished(Finish::LockFailed(_) | Finish::Emergency) => {
+                SessionState::Faulted
+            }
+            Session::Vacant
+            | Session::Connected
+            | Session::Securing
+            | Session::Ready
+            | Session::Charging
+            | Session::Withdrawing { .. }
+            | Session::Finished(Finish::UnlockRequested)
+                if self.inhibition().is_some() =>
+            {
+                SessionState::Faulted
+            }
+            Session::Vacant | Session::Connected if inoperative => SessionState::Inoperative,
+            Session::Vacant if self.authorization.awaits_ev() => SessionState::Authorized,
+            Session::Vacant => SessionState::Idle,
+            Session::Connected | Session::Securing | Session::Finished(Finish::UnlockRequested) => {
+                SessionState::Connected
+            }
+            Session::Ready => {
+                let offers = self.offers_current() && !self.ventilation_is_refused();
+                if offers && !self.pilot.energy_requested() {
+                    SessionState::SuspendedEv
+                } else {
+                    SessionState::SuspendedEvse
+                }
+            }
+            Session::Charging | Session::Withdrawing { .. } => SessionState::Charging,
+        }
+    }
+
+    fn emergency_holds(&self) -> bool {
+        let asserted = self.emergency.is_some_and(|input| input.is_active());
+        let session_waits = match self.session {
+            Session::Failed(Failure::Emergency) | Session::Finished(Finish::Emergency) => true,
+            Session::Starting
+            | Session::Vacant
+            | Session::Connected
+            | Session::Securing
+            | Session::Ready
+            | Session::Charging
+            | Session::Withdrawing { .. }
+            | Session::Finished(Finish::UnlockRequested | Finish::LockFailed(_))
+            | Session::Failed(Failure::Contactor(_) | Failure::Rcd(_)) => false,
+        };
+        asserted || session_waits
+    }
+}
