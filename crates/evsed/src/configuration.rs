@@ -28,16 +28,12 @@ pub(crate) fn board(customer: &Customer, digital: DigitalLines) -> TarragonConfi
     }
 }
 
-/// What the machine is configured with.
+/// What the machine is configured with, but for the grid's limit: none until the
+/// [rotary switch](grid_limit) is read. Takes the lines of the enabled functions.
 ///
 /// # Errors
-/// When rotaryencd.json is unusable, the switch can't be read, or a value of
-/// customer.json has no counterpart.
-pub(crate) fn machine(
-    customer: &Customer,
-    directory: &Path,
-    board: &mut dyn Board,
-) -> Result<Config, Error> {
+/// When a value of customer.json has no counterpart, or two functions one line.
+pub(crate) fn machine(customer: &Customer, lines: &mut Lines) -> Result<Config, Error> {
     let port = customer.port();
     let connection = if port.pluggable {
         let motor = port.plug_lock.motor.as_str();
@@ -52,19 +48,18 @@ pub(crate) fn machine(
             limit: Amperes::new(port.pp.cable_current_limit),
         }
     };
-    let mut lines = Lines::default();
     Ok(Config {
         connection,
         evse_limit: Amperes::new(port.evse_current_limit),
-        grid_limit: grid_limit(&rotary_encoder(directory)?, board)?,
+        grid_limit: Amperes::ZERO,
         failsafe: u32::try_from(port.failsafe_current_limit)
             .ok()
             .map(Amperes::new),
         contactor_feedback: feedback(port.contactor.feedback_type),
-        authentication: authentication(port, &mut lines)?,
+        authentication: authentication(port, lines)?,
         always_accept_state_d: port.always_accept_cp_state_d,
-        rcd: rcd(port, &mut lines)?,
-        emergency: emergency(port, &mut lines)?,
+        rcd: rcd(port, lines)?,
+        emergency: emergency(port, lines)?,
     })
 }
 
@@ -82,7 +77,12 @@ fn rotary_encoder(directory: &Path) -> Result<RotaryEncoder, Error> {
     Ok(encoder)
 }
 
-fn grid_limit(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<Amperes, Error> {
+/// The grid's limit by the rotary switch and rotaryencd.json.
+///
+/// # Errors
+/// When rotaryencd.json is unusable or the switch can't be read.
+pub(crate) fn grid_limit(directory: &Path, board: &mut dyn Board) -> Result<Amperes, Error> {
+    let encoder = rotary_encoder(directory)?;
     let mut readings = Vec::with_capacity(ROTARY_READINGS);
     for _ in 0..ROTARY_READINGS {
         let position = board
@@ -92,7 +92,7 @@ fn grid_limit(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<Amperes,
         // A full round of measurements passes between two readings.
         let _ = board.sample();
     }
-    let limit = smallest_limit(encoder, &readings);
+    let limit = smallest_limit(&encoder, &readings);
     tracing::info!(
         ?readings,
         amperes = limit.deci() / 10,
@@ -222,6 +222,26 @@ mod tests {
             };
             assert_eq!(rcd.test, Some(expected), "{settings}");
         }
+    }
+
+    // covers: CFG-019
+    #[test]
+    fn only_enabled_functions_take_a_line() {
+        let used = |text: &str| {
+            let text = format!(r#"{{"ports": [{{{text}}}]}}"#);
+            let (customer, _) = Customer::parse(&text).unwrap();
+            let mut lines = Lines::default();
+            machine(&customer, &mut lines).unwrap();
+            (lines.used().inputs.0, lines.used().outputs.0)
+        };
+        assert_eq!(used(""), (0, 0));
+        assert_eq!(
+            used(
+                r#""emergency_alarm": {"enable": true}, "rcd_monitor": {"enable": true},
+                   "user_authentication": "key-switch""#
+            ),
+            (0b00_0111, 0b00_1000)
+        );
     }
 
     // covers: RCD-002

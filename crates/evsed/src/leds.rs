@@ -5,7 +5,8 @@ use std::path::Path;
 use customer_config::{Condition, Leds, Mode};
 use daemon_kit::{Bus, Error, Message};
 use evse_core::{
-    Authentication, DigitalOutputs, Led, LedBehavior, LedCondition, LedMode, LedNotice, LedPanel,
+    Authentication, DigitalOutput, DigitalOutputs, Led, LedBehavior, LedCondition, LedMode,
+    LedNotice, LedPanel,
 };
 use topic_map::{
     AUTHORIZATION_RESULT, AuthorizationResult, FIRMWARE_UPDATE_STATE_ACTUAL, PayloadError,
@@ -13,6 +14,7 @@ use topic_map::{
 };
 
 use crate::complaints::Complaints;
+use crate::lines::Lines;
 
 /// The factory's file, where there is none (guide 7.9.2).
 const FACTORY: &str = include_str!("../../../config/leds.json");
@@ -38,23 +40,41 @@ pub(crate) fn load(directory: &Path) -> Result<Leds, Error> {
     Ok(leds)
 }
 
-/// The panel; outputs that `leds` names are known to be digital outputs, each of
-/// one LED.
-pub(crate) fn panel(leds: &Leds) -> LedPanel {
+/// The panel, on outputs of its own.
+///
+/// # Errors
+/// When a number is no digital output, or something else hangs on it.
+pub(crate) fn panel(leds: &Leds, lines: &mut Lines) -> Result<LedPanel, Error> {
     let mut panel = [Led::default(); LedPanel::LEDS];
-    for (place, led) in panel.iter_mut().zip(&leds.leds) {
-        *place = shown_by(led);
+    for (n, led) in leds.leds.iter().enumerate() {
+        let outputs = outputs(n, led, lines)?;
+        // Never more LEDs than places: each has an output.
+        if let Some(place) = panel.get_mut(n) {
+            *place = shown_by(led, &outputs);
+        }
     }
-    LedPanel::new(panel)
+    Ok(LedPanel::new(panel))
 }
 
-fn shown_by(led: &customer_config::Led) -> Led {
+fn outputs(
+    n: usize,
+    led: &customer_config::Led,
+    lines: &mut Lines,
+) -> Result<Vec<DigitalOutput>, Error> {
+    led.gpios
+        .iter()
+        .enumerate()
+        .map(|(m, gpio)| lines.output(&format!("leds[{n}]/gpios[{m}]"), *gpio, true))
+        .collect()
+}
+
+fn shown_by(led: &customer_config::Led, outputs: &[DigitalOutput]) -> Led {
     led.behaviors
         .iter()
         .fold(Led::default(), |shown, behavior| {
             let behavior_shown = LedBehavior {
                 mode: mode(behavior.mode),
-                lit: lit(&led.gpios, behavior.color),
+                lit: lit(outputs, behavior.color),
                 duration_ms: u64::from(behavior.duration) * DURATION_STEP_MS,
             };
             shown.with(condition(behavior.condition), behavior_shown)
@@ -62,18 +82,17 @@ fn shown_by(led: &customer_config::Led) -> Led {
 }
 
 /// Red, green and blue in this order; a single LED is lit in every color but black.
-fn lit(gpios: &[u32], color: customer_config::Color) -> DigitalOutputs {
-    let channels = match gpios {
+fn lit(outputs: &[DigitalOutput], color: customer_config::Color) -> DigitalOutputs {
+    let channels = match outputs {
         [_] => [color != customer_config::Color::Black; 3],
         _ => color.channels(),
     };
-    let bits = gpios
+    let lit = outputs
         .iter()
         .zip(channels)
         .filter(|(_, on)| *on)
-        .filter_map(|(number, _)| board::lines::digital_output_bit(*number))
-        .fold(0, |bits, bit| bits | 1 << bit);
-    DigitalOutputs(bits)
+        .fold(0, |lit, (output, _)| lit | output.level(true).0);
+    DigitalOutputs(lit)
 }
 
 const fn mode(mode: Mode) -> LedMode {
@@ -179,6 +198,20 @@ mod tests {
 
     use super::*;
 
+    fn colored(gpios: &[u32], color: Color) -> DigitalOutputs {
+        let led = customer_config::Led {
+            gpios: gpios.to_vec(),
+            behaviors: vec![],
+        };
+        lit(&outputs(0, &led, &mut Lines::default()).unwrap(), color)
+    }
+
+    fn only_led(leds: &Leds) -> Led {
+        assert_eq!(leds.leds.len(), 1);
+        let outputs = outputs(0, &leds.leds[0], &mut Lines::default()).unwrap();
+        shown_by(&leds.leds[0], &outputs)
+    }
+
     // covers: LED-008, LED-009
     #[test]
     fn colors_mix_red_green_and_blue() {
@@ -192,13 +225,20 @@ mod tests {
             (Color::Cyan, 0b110),
             (Color::White, 0b111),
         ] {
-            assert_eq!(lit(&[84, 85, 86], color), DigitalOutputs(bits), "{color}");
+            assert_eq!(
+                colored(&[84, 85, 86], color),
+                DigitalOutputs(bits),
+                "{color}"
+            );
             let single = if color == Color::Black { 0 } else { 0b1000 };
-            assert_eq!(lit(&[87], color), DigitalOutputs(single), "{color}");
+            assert_eq!(colored(&[87], color), DigitalOutputs(single), "{color}");
         }
         // The order of the file counts, not that of the lines.
-        assert_eq!(lit(&[89, 85, 84], Color::Red), DigitalOutputs(0b10_0000));
-        assert_eq!(lit(&[85, 86], Color::White), DigitalOutputs(0b110));
+        assert_eq!(
+            colored(&[89, 85, 84], Color::Red),
+            DigitalOutputs(0b10_0000)
+        );
+        assert_eq!(colored(&[85, 86], Color::White), DigitalOutputs(0b110));
     }
 
     // covers: LED-007, LED-011
@@ -227,8 +267,7 @@ mod tests {
                     },
                 )
             });
-        assert_eq!(leds.leds.len(), 1);
-        assert_eq!(shown_by(&leds.leds[0]), expected);
+        assert_eq!(only_led(&leds), expected);
     }
 
     #[test]
@@ -236,7 +275,7 @@ mod tests {
         let led = |word: &str| {
             let text =
                 format!(r#"{{"leds":[{{"gpios":[84],"behaviors":[{{"condition":"{word}"}}]}}]}}"#);
-            shown_by(&Leds::parse(&text).unwrap().0.leds[0])
+            only_led(&Leds::parse(&text).unwrap().0)
         };
         assert_ne!(led("charge"), Led::default());
         assert_eq!(led("charge"), led("charge_1"));
@@ -248,7 +287,6 @@ mod tests {
     fn the_factory_has_one_led_for_ready_charging_and_error() {
         let directory = tempfile::tempdir().unwrap();
         let leds = load(directory.path()).unwrap();
-        assert_eq!(leds.leds.len(), 1);
         let behavior = |mode| LedBehavior {
             mode,
             lit: DigitalOutputs(1),
@@ -260,7 +298,27 @@ mod tests {
             .with(LedCondition::Ventilation, behavior(LedMode::BlinkSlow))
             .with(LedCondition::Error, behavior(LedMode::BlinkFast))
             .with(LedCondition::Failure, behavior(LedMode::BlinkFast));
-        assert_eq!(shown_by(&leds.leds[0]), expected);
+        assert_eq!(only_led(&leds), expected);
+    }
+
+    #[test]
+    fn leds_conflict_with_other_functions_and_with_each_other() {
+        let mut lines = Lines::default();
+        lines
+            .output("ports[0]/rcd_monitor/test_gpio", 87, true)
+            .unwrap();
+        for (gpios, named) in [
+            (
+                "[85,86,87]",
+                ["ports[0]/rcd_monitor/test_gpio", "leds[0]/gpios[2]"],
+            ),
+            ("[84,84]", ["leds[0]/gpios[0]", "leds[0]/gpios[1]"]),
+        ] {
+            let text = format!(r#"{{"leds":[{{"gpios":{gpios}}}]}}"#);
+            let (leds, _) = Leds::parse(&text).unwrap();
+            let error = panel(&leds, &mut lines).unwrap_err().to_string();
+            assert!(named.iter().all(|name| error.contains(name)), "{error}");
+        }
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod publications;
 mod requests;
 mod safe_state;
 mod status_light;
-mod wiring;
 
 use daemon_kit::{Context, DaemonOption, Error, Event};
 use evse_core::{Actuation, Grant, Request};
@@ -28,6 +27,7 @@ use topic_map::{
 
 use control::{Control, Report};
 use diagnostics::BlackBox;
+use lines::Lines;
 use publications::Publications;
 use requests::Requests;
 
@@ -59,15 +59,17 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         return safe_state::enter(&name);
     }
     let customer = context.customer()?;
-    let leds = leds::load(&context.arguments.config_dir)?;
-    let digital = wiring::assign(&customer, &leds)?;
-    let mut board = board::open(&name, &configuration::board(&customer, digital))
+    let directory = &context.arguments.config_dir;
+    let mut lines = Lines::default();
+    let mut config = configuration::machine(&customer, &mut lines)?;
+    let panel = leds::panel(&leds::load(directory)?, &mut lines)?;
+    let mut board = board::open(&name, &configuration::board(&customer, lines.used()))
         .map_err(|error| Error::failed(format!("open board {name}"), error))?;
     // Whatever ran before: relays open before anything else.
     board
         .apply(&Actuation::SAFE)
         .map_err(|error| Error::failed("begin in the safe state", error))?;
-    let config = configuration::machine(&customer, &context.arguments.config_dir, board.as_mut())?;
+    config.grid_limit = configuration::grid_limit(directory, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
     let mut requests = Requests::new(config.authentication);
@@ -82,7 +84,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     let mut notices = leds::Notices::subscribe(&context.bus, config.authentication);
     let mut black_box = BlackBox::default();
     let indicator = status_light::find(&name);
-    let mut control = Control::start(board, config, leds::panel(&leds))
+    let mut control = Control::start(board, config, panel)
         .map_err(|error| Error::failed("start the control thread", error))?;
     tracing::info!(board = name, ?config, "supervising");
 
