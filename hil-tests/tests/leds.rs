@@ -90,6 +90,70 @@ fn the_status_led_blinks_fast_on_an_error_in_the_middle_of_charging() {
     bench.expect(SESSION, "charging", LATER);
 }
 
+#[test]
+fn the_status_led_blinks_fast_after_an_emergency() {
+    let settings = Settings::default().with(
+        "ports[0]/emergency_alarm",
+        serde_json::json!({ "enable": true }),
+    );
+    let mut bench = Bench::prepare(&settings);
+    bench.station().plant().emergency.input = 1;
+    bench.start_daemon("evsed");
+    bench.expect(SESSION, "idle", SOON);
+    bench.charge();
+    let pressed = {
+        let station = bench.station();
+        let mut plant = station.plant();
+        plant.press_emergency(true);
+        plant.now_us()
+    };
+    bench.wait_for("the contacts are open", SOON, |plant| {
+        plant.line_currents() == [0.0; 3]
+    });
+    bench.expect("port0/emergency_shutdown", "1", SOON);
+    let error = edges(&bench, pressed).first().map_or(pressed, |e| e.at_us);
+    let period = blink_ms(&bench, error, 10);
+    assert!((90..=110).contains(&period), "{period} ms");
+}
+
+#[test]
+fn the_status_led_tells_a_failed_self_test_from_a_passed_one() {
+    let settings = Settings::default().with(
+        "ports[0]/rcd_monitor",
+        serde_json::json!({ "enable": true }),
+    );
+    for test_wire_broken in [false, true] {
+        let mut bench = Bench::prepare(&settings);
+        {
+            let station = bench.station();
+            let mut plant = station.plant();
+            plant.rcd.settings.feedback_input = 2;
+            plant.rcd.settings.test_output = 4;
+            plant.rcd.test_wire_broken = test_wire_broken;
+        }
+        bench.start_daemon("evsed");
+        if test_wire_broken {
+            bench.expect("port0/rcd/error", "RcdTestError", SOON);
+            let failed = bench.station().plant().now_us();
+            let period = blink_ms(&bench, failed, 10);
+            assert!((90..=110).contains(&period), "{period} ms");
+        } else {
+            bench.wait_for("the self test is felt", SOON, |plant| {
+                plant.rcd.is_tripped()
+            });
+            bench.wait_for("the device is normal again", SOON, |plant| {
+                !plant.rcd.is_tripped()
+            });
+            let ended = bench
+                .observer
+                .wait(SOON, |last| last.contains_key("port0/rcd/test/timestamp"));
+            assert!(ended, "the end of the self test is told");
+            bench.wait_for("the LED is on", SOON, |plant| plant.digital_outputs()[0]);
+            bench.expect("port0/rcd/error", "", SOON);
+        }
+    }
+}
+
 const THREE_COLORS: &str = r#"{"leds":[{"gpios":[85,86,88],"behaviors":[
     {"condition":"ready","mode":"solid","color":"green","duration":0},
     {"condition":"auth_pending","mode":"solid","color":"yellow","duration":0},
