@@ -69,6 +69,14 @@ words! {
         Inoperative = "inoperative",
     }
 
+    /// The answer to an authorization request (a topic of ours).
+    AuthorizationResult {
+        /// The user may charge.
+        Accepted = "accepted",
+        /// The user may not.
+        Rejected = "rejected",
+    }
+
     /// The control pilot's state (guide 15.3 table 57, IEC 61851-1 table A.2).
     CpState {
         /// No EV: 12 V.

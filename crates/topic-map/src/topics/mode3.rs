@@ -1,8 +1,8 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    Availability, MeterIdentity, MeterValues, Publisher, SessionFault, SessionState, StopReason,
-    TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, EventLines, MeterIdentity, MeterValues, Publisher,
+    SessionFault, SessionState, Signal, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -19,6 +19,27 @@ topics! {
     /// The fault that holds the station back; empty while there is none.
     EVSE_FAULT: Topic<Option<SessionFault>> =
         TopicInfo::state("port0/session/fault", Publisher::Daemon("evsed"), SOURCE);
+
+    /// What became of an authorization request.
+    AUTHORIZATION_RESULT: Topic<AuthorizationResult> =
+        TopicInfo::event(
+            "port0/session/authorization_result",
+            Publisher::Daemon("ocppd"),
+            SOURCE,
+        );
+
+    /// 1: the connector is reserved.
+    SESSION_RESERVED: Topic<bool> =
+        TopicInfo::state("port0/session/reserved", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// Asks for BLACK_BOX.
+    BLACK_BOX_REQUEST: Topic<Signal> =
+        TopicInfo::event("port0/session/black_box/request", Publisher::Customer, SOURCE);
+
+    /// What happened before the latest fault or, where there was none, until now: at most 200
+    /// lines, oldest first.
+    BLACK_BOX: Topic<EventLines> =
+        TopicInfo::event("port0/session/black_box", Publisher::Daemon("evsed"), SOURCE);
 
     /// The latest reading of the meter.
     METERING_METER_VALUES: Topic<MeterValues> =
