@@ -409,11 +409,11 @@ async fn a_disturbed_line_is_survived() {
 }
 
 #[tokio::test]
-async fn a_protocol_of_a_later_version_ends_the_daemon_with_the_code_for_bad_configuration() {
-    let mut bench = Bench::start("eastron/sdm630", "\"protocol\": \"iskra\"");
+async fn an_impossible_setting_ends_the_daemon_with_the_code_for_bad_configuration() {
+    let mut bench = Bench::start("eastron/sdm630", "\"protocol\": \"abb\", \"baudrate\": 300");
     assert_eq!(bench.daemon.exit_status().code(), Some(78));
     bench
-        .until_said("ports[0]/meter/protocol is \"iskra\"; this version supports eastron")
+        .until_said("ports[0]/meter/baudrate is 300; it must be 1200 to 115200")
         .await;
 }
 

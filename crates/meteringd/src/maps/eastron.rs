@@ -3,11 +3,12 @@
 use rs485::ReadFunction::{Holding, Input};
 
 use super::Confidence::{High, Medium};
-use super::Kind::F32;
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::WordOrder::HighFirst;
-use super::{Confidence, Model, Phase, Quantity, Read, Register, Serial, SerialForm};
+use super::{
+    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Read, Register, Serial, SerialForm,
+    Style, WordOrder, input,
+};
 
 /// Holding register with the Meter Code; zero or refused by older firmware.
 pub const METER_CODE: Read = Read {
@@ -33,6 +34,7 @@ const SERIAL: Serial = Serial {
         count: 2,
     },
     form: SerialForm::Decimal,
+    confidence: Medium,
 };
 
 const SDM630_MAP: &str = "mbmd sdm.go, EVerest SDM630, OpenEMS";
@@ -63,6 +65,9 @@ pub const SDM630: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM630_MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "",
 };
 
 /// One phase. That the gaps of the first read are answered is known of its sibling
@@ -81,6 +86,9 @@ pub const SDM230: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM230_MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "",
 };
 
 /// Three phases, but it tells only power and energy in all. The export register is
@@ -95,6 +103,9 @@ pub const SDM72DM_V1: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM72_MAP, High),
     ],
     serial: None,
+    designation: None,
+    fence: None,
+    remark: "",
 };
 
 /// Three phases. Some of them answer ten registers at most (openWB).
@@ -124,15 +135,10 @@ pub const SDM72DM_V2: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM72_V2_MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "",
 };
-
-const fn input(start: u16, count: u16) -> Read {
-    Read {
-        function: Input,
-        start,
-        count,
-    }
-}
 
 const fn row(
     quantity: Quantity,
@@ -142,15 +148,13 @@ const fn row(
     source: &'static str,
     confidence: Confidence,
 ) -> Register {
-    Register {
-        quantity,
-        phase,
+    Style {
         function: Input,
-        address,
-        kind: F32,
-        order: HighFirst,
-        scale,
+        kind: Kind::F32,
+        order: WordOrder::HighFirst,
+        not_measured: NotMeasured::Never,
         source,
         confidence,
     }
+    .row(quantity, phase, address, scale)
 }

@@ -4,19 +4,17 @@
 use rs485::ReadFunction::Holding;
 
 use super::Confidence::{High, Medium};
-use super::Kind::F32;
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::WordOrder::HighFirst;
-use super::{Confidence, Model, Phase, Quantity, Read, Register, Serial, SerialForm};
+use super::{
+    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Register, Serial, SerialForm, Style,
+    WordOrder, holding,
+};
 
 const SERIAL: Serial = Serial {
-    read: Read {
-        function: Holding,
-        start: 0x4000,
-        count: 2,
-    },
+    read: holding(0x4000, 2),
     form: SerialForm::Hexadecimal,
+    confidence: High,
 };
 
 const MAP: &str = "EVerest Klefr_693x-694x, mbmd inepro.go";
@@ -43,6 +41,9 @@ pub const KLEFR_694X: Model = Model {
         row(Energy, Total, 0x600C, 1000.0, MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "",
 };
 
 /// One phase: the registers of L2 and L3 don't exist.
@@ -60,15 +61,10 @@ pub const KLEFR_693X: Model = Model {
         row(Energy, Total, 0x600C, 1000.0, INEPRO, Medium),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "",
 };
-
-const fn holding(start: u16, count: u16) -> Read {
-    Read {
-        function: Holding,
-        start,
-        count,
-    }
-}
 
 const fn row(
     quantity: Quantity,
@@ -78,15 +74,13 @@ const fn row(
     source: &'static str,
     confidence: Confidence,
 ) -> Register {
-    Register {
-        quantity,
-        phase,
+    Style {
         function: Holding,
-        address,
-        kind: F32,
-        order: HighFirst,
-        scale,
+        kind: Kind::F32,
+        order: WordOrder::HighFirst,
+        not_measured: NotMeasured::Never,
         source,
         confidence,
     }
+    .row(quantity, phase, address, scale)
 }
