@@ -4,6 +4,7 @@ mod identify;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rs485::{Bus, DeviceAddress};
 use tokio::time::{Instant, sleep_until};
@@ -15,6 +16,9 @@ use crate::reading::{Implausible, Reading};
 /// Exception codes of a read that reaches beyond what the meter has or gives.
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
+
+/// How long nothing is sent when a fence gave no clear answer: no meter answers later.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Why there is no reading.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,8 @@ pub struct Meter {
     fence: Option<Read>,
     /// The last request failed: its answer may still come.
     is_doubtful: bool,
+    /// No request before this: answers to several requests may still come.
+    quiet_until: Option<Instant>,
 }
 
 impl Progress {
@@ -113,6 +119,7 @@ impl Meter {
             one_by_one: false,
             fence: None,
             is_doubtful: false,
+            quiet_until: None,
         }
     }
 
@@ -210,12 +217,21 @@ impl Meter {
 
     /// Make sure that the answer to an earlier request is not taken for the next one,
     /// where it could be.
+    ///
+    /// The meter answers in turn. So the refusal of the only fence on the way shows that
+    /// nothing else is; where the fence is lost as well, only time helps.
     async fn pass_fence(&mut self) -> Result<(), rs485::Error> {
         let Some(fence) = self.fence else {
             return Ok(());
         };
-        match self.send(fence).await {
-            Err(rs485::Error::Refused { .. }) => Ok(()),
+        let result = self.send(fence).await;
+        if matches!(result, Err(rs485::Error::Refused { .. })) {
+            self.is_doubtful = false;
+            return Ok(());
+        }
+        self.is_doubtful = true;
+        self.quiet_until = Some(Instant::now() + QUIET);
+        match result {
             Err(error) => Err(error),
             Ok(_) => {
                 if self.one_by_one {
@@ -223,7 +239,6 @@ impl Meter {
                     self.one_by_one = false;
                     self.fence = None;
                 }
-                self.is_doubtful = true;
                 Err(rs485::Error::ForeignAnswer {
                     device: self.device,
                     detail: "it answers a request before".into(),
@@ -233,6 +248,9 @@ impl Meter {
     }
 
     async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
+        if let Some(quiet) = self.quiet_until.take() {
+            sleep_until(quiet).await;
+        }
         if let Some(last) = self.last_request {
             sleep_until(last + self.protocol.pause).await;
         }
@@ -246,6 +264,8 @@ impl Meter {
         self.last_request = Some(Instant::now());
         self.is_doubtful = match &result {
             Ok(_) => false,
+            // It may be that of a fence.
+            Err(rs485::Error::Refused { .. }) => self.fence.is_some(),
             Err(error) => error.leaves_the_line_doubtful(),
         };
         result

@@ -11,7 +11,7 @@ use crate::maps::Model;
 use crate::meter::{Error, Identity, Meter, Progress};
 use crate::protocol::Detection;
 use crate::reading::{Judge, Reading};
-use crate::scan;
+use crate::scan::{self, Pace};
 use crate::setup::Setup;
 
 /// From one reading of a meter that answers to the next.
@@ -36,7 +36,9 @@ pub async fn run(setup: Setup, progress: Progress, findings: mpsc::Sender<Findin
     let patience = setup.protocol.unavailable_after;
     let mut bus = Bus::new(setup.line);
     let device = match (setup.device, &setup.protocol.detection) {
-        (None, Detection::Configured(model)) => scan::find(&mut bus, model, &progress).await,
+        (None, Detection::Configured(model)) => {
+            scan::find(&mut bus, model, Pace::USUAL, &progress).await
+        }
         (device, _) => device,
     };
     let Some(device) = device else {

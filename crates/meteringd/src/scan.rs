@@ -8,27 +8,44 @@ use tokio::time::{Instant, sleep_until};
 use crate::maps::{Model, Phase, Quantity, Register};
 use crate::meter::Progress;
 
-/// How long each address has to answer. With all of them and the rests between, the
-/// search stays below the guide's minute.
-const PROBE_LIMIT: Duration = Duration::from_millis(280);
-/// How long the port stays free between two addresses: as long as another daemon waits
-/// at most before it tries again.
-const REST: Duration = Duration::from_millis(100);
+/// How fast the addresses are asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How long each address has to answer.
+    pub limit: Duration,
+    /// How long the port stays free between two addresses.
+    pub rest: Duration,
+}
+
+impl Pace {
+    /// All addresses in less than the guide's minute, and rests as long as another
+    /// daemon waits at most before it tries again.
+    pub const USUAL: Self = Self {
+        limit: Duration::from_millis(280),
+        rest: Duration::from_millis(100),
+    };
+}
+
 /// Mains frequencies in hertz: what tells the meter from another device on the bus.
 const MAINS_FREQUENCY: std::ops::RangeInclusive<f64> = 45.0..=65.0;
 
 /// The address of the one meter of `model` on the bus, asked once each.
-pub async fn find(bus: &mut Bus, model: &Model, progress: &Progress) -> Option<DeviceAddress> {
+pub async fn find(
+    bus: &mut Bus,
+    model: &Model,
+    pace: Pace,
+    progress: &Progress,
+) -> Option<DeviceAddress> {
     let register = model.register(Quantity::Frequency, Phase::Total)?;
     let started = Instant::now();
     let mut found = None;
     for device in candidates() {
-        if is_there(bus, register, device).await {
+        if is_there(bus, register, device, pace.limit).await {
             found = Some(device);
             break;
         }
         progress.note();
-        sleep_until(Instant::now() + REST).await;
+        sleep_until(Instant::now() + pace.rest).await;
     }
     tracing::info!(
         address = found.map(DeviceAddress::number),
@@ -39,10 +56,15 @@ pub async fn find(bus: &mut Bus, model: &Model, progress: &Progress) -> Option<D
 }
 
 /// Noise and foreign frames are no meter; the next address is asked all the same.
-async fn is_there(bus: &mut Bus, register: &Register, device: DeviceAddress) -> bool {
+async fn is_there(
+    bus: &mut Bus,
+    register: &Register,
+    device: DeviceAddress,
+    limit: Duration,
+) -> bool {
     let read = register.alone();
     let answer = bus
-        .probe(device, read.function, read.start, read.count, PROBE_LIMIT)
+        .probe(device, read.function, read.start, read.count, limit)
         .await;
     match answer {
         Ok(Some(words)) => {
@@ -91,7 +113,7 @@ mod tests {
         }
         // Eight characters out, nine back, and the gap between two frames.
         let on_the_line = Duration::from_millis(25);
-        let worst = (PROBE_LIMIT + REST + on_the_line) * asked.len() as u32;
+        let worst = (Pace::USUAL.limit + Pace::USUAL.rest + on_the_line) * asked.len() as u32;
         assert!(worst < Duration::from_secs(60), "{worst:?}");
     }
 }

@@ -4,10 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use meteringd::meter::{Error, Identity, Meter};
+use meteringd::maps::DVH4013;
+use meteringd::meter::{Error, Identity, Meter, Progress};
 use meteringd::protocol::Protocol;
 use meteringd::reading::Reading;
-use rs485::{BaudRate, Bus, DeviceAddress, Line, LocalEcho, Parity};
+use meteringd::scan::{self, Pace};
+use rs485::{BaudRate, Bus, DeviceAddress, Line, LocalEcho, Parity, ReadFunction};
 use simulator::meter::{Fault, MeterConfig, MeterPort};
 use simulator::{MeterSource, Readings};
 use topic_map::PerPhase;
@@ -30,23 +32,30 @@ impl MeterSource for Load {
 }
 
 fn simulated(model: &str, load: Readings) -> MeterPort {
+    simulated_at(1, model, load)
+}
+
+fn simulated_at(address: u8, model: &str, load: Readings) -> MeterPort {
     let config = MeterConfig {
         model: model.into(),
-        address: 1,
+        address,
         link: None,
     };
     MeterPort::start(config, Load(Arc::new(Mutex::new(load)))).unwrap()
 }
 
-fn reader(port: &MeterPort, protocol: &str) -> Meter {
-    let line = Line {
+fn bus(port: &MeterPort) -> Bus {
+    Bus::new(Line {
         port: port.path().into(),
         baud_rate: BaudRate::B9600,
         parity: Parity::None,
         echo: LocalEcho::Present,
-    };
+    })
+}
+
+fn reader(port: &MeterPort, protocol: &str) -> Meter {
     let protocol = Protocol::named(protocol).unwrap();
-    Meter::new(Bus::new(line), DeviceAddress::new(1).unwrap(), protocol)
+    Meter::new(bus(port), DeviceAddress::new(1).unwrap(), protocol)
 }
 
 async fn read(port: &MeterPort, protocol: &str) -> (Identity, Reading) {
@@ -407,4 +416,85 @@ async fn one_lost_frame_is_no_failure() {
         .unwrap();
     port.answer();
     assert_eq!(reading.await.unwrap().unwrap(), total_only_reference());
+}
+
+// covers: MET-005
+#[tokio::test]
+async fn a_search_asks_each_address_once_and_lets_others_use_the_line() {
+    let port = simulated_at(77, "dzg/dvh4013", REFERENCE);
+    let pace = Pace {
+        limit: Duration::from_millis(60),
+        ..Pace::USUAL
+    };
+    let mut searcher = bus(&port);
+    let progress = Progress::default();
+    let search = scan::find(&mut searcher, &DVH4013, pace, &progress);
+    let neighbour = async {
+        let mut bus = bus(&port);
+        let device = DeviceAddress::new(200).unwrap();
+        for _ in 0..10 {
+            // Nobody is there; what counts is that the line was free.
+            let limit = Duration::from_millis(20);
+            let nobody = bus.probe(device, ReadFunction::Input, 0, 3, limit).await;
+            assert!(
+                !matches!(nobody, Err(rs485::Error::Busy { .. })),
+                "{nobody:?}"
+            );
+        }
+    };
+    let (found, ()) = tokio::join!(search, neighbour);
+    assert_eq!(found.map(DeviceAddress::number), Some(77));
+    let mut asked: Vec<u8> = port.heard().iter().map(|heard| heard.slave).collect();
+    asked.retain(|slave| *slave != 200);
+    let count = asked.len();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), count, "an address was asked twice");
+    assert!(progress.take());
+}
+
+#[tokio::test]
+async fn a_search_does_not_take_another_device_for_the_meter() {
+    let port = simulated_at(3, "klefr/694x", REFERENCE);
+    let pace = Pace {
+        limit: Duration::from_millis(60),
+        rest: Duration::ZERO,
+    };
+    let found = scan::find(&mut bus(&port), &DVH4013, pace, &Progress::default()).await;
+    assert_eq!(found, None);
+    assert!(port.heard().iter().any(|heard| heard.slave == 3));
+}
+
+// Every answer of a DZG looks alike: one that comes late must not pass for the next.
+#[tokio::test]
+async fn a_late_answer_is_not_taken_for_the_next_one() {
+    let load = Readings {
+        voltage: [231.0, 232.0, 233.0],
+        current: [6.0, 10.0, 16.0],
+        ..REFERENCE
+    };
+    for (simulated_as, protocol) in [("dzg/dvh4013", "dzg"), ("eastron/sdm630", "eastron,sdm630")] {
+        let port = simulated(simulated_as, load);
+        let mut meter = reader(&port, protocol);
+        let model = meter.identify().await.unwrap().model;
+        let right = meter.read(model).await.unwrap();
+        for late in [700, 1000, 1300] {
+            port.inject(Fault::Delay(Duration::from_millis(late)));
+            if let Ok(reading) = meter.read(model).await {
+                assert_eq!(reading, right, "{simulated_as} {late} ms late");
+            }
+            port.answer();
+            let mut readings = Vec::new();
+            for _ in 0..3 {
+                readings.push(meter.read(model).await);
+            }
+            for reading in readings.iter().flatten() {
+                assert_eq!(*reading, right, "{simulated_as} {late} ms late");
+            }
+            assert!(
+                readings.iter().any(Result::is_ok),
+                "{simulated_as}: {readings:?}"
+            );
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use rs485::DeviceAddress;
 
-use super::{Error, Identity, Meter};
+use tokio::time::Instant;
+
+use super::{Error, Identity, Meter, QUIET};
 use crate::maps::{
     COMMON, END_OF_MODELS, MAGIC, MARKER_ADDRESSES, METER_CODE, METER_CODES, Model, Phase,
     Quantity, Read, SDM230, SDM630, SUNSPEC_MODELS, Serial, SerialForm, marker, model_header,
@@ -43,6 +45,9 @@ impl Meter {
     /// # Errors
     /// When none does, or it is none of the protocol's.
     pub async fn identify(&mut self) -> Result<Identity, Error> {
+        if self.is_doubtful && self.fence.is_some() {
+            self.quiet_until = Some(Instant::now() + QUIET);
+        }
         self.base = 0;
         self.one_by_one = false;
         self.fence = None;
