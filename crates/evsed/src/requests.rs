@@ -3,20 +3,39 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
     EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
 };
 
+/// Names from outside that are remembered as complained of.
+const NAMES: usize = 32;
+
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    authentication: Authentication,
+    /// The last word on authorisation that was not kept, on this connection.
+    live: Option<bool>,
     names: DynamicNames,
     complained: BTreeSet<String>,
 }
 
 impl Requests {
+    /// For a station that authorises like this.
+    pub(crate) fn new(authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            ..Self::default()
+        }
+    }
+
+    /// A new connection: what the broker has kept is news again.
+    pub(crate) fn connected(&mut self) {
+        self.live = None;
+    }
+
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
@@ -27,7 +46,7 @@ impl Requests {
             }
             Err(error) => {
                 // Once for each topic until it is right again: a chatty peer can't fill the log.
-                if self.complained.insert(message.topic.clone()) {
+                if self.complained.len() < NAMES && self.complained.insert(message.topic.clone()) {
                     tracing::warn!(topic = message.topic, "{error}: ignored");
                 }
                 None
@@ -43,8 +62,7 @@ impl Requests {
             return target.map(|target| Some(Request::BackendOperation(operation(target))));
         }
         if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
-            return allowed
-                .map(|allowed| Some(Request::Authorization(grant(allowed, message.retained))));
+            return allowed.map(|allowed| self.authorization(allowed, message.retained));
         }
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
@@ -53,6 +71,18 @@ impl Requests {
             return limit.map(|limit| self.names.request(name, limit));
         }
         Ok(None)
+    }
+
+    fn authorization(&mut self, allowed: bool, kept: bool) -> Option<Request> {
+        // The OCPP client's word is for one session and never kept by the broker:
+        // what is, was left there by somebody else (AUTH-006).
+        let foreign = kept && self.authentication == Authentication::Ocpp;
+        // Every change arrives live: a kept word that differs from it is older.
+        let old = kept && self.live.is_some_and(|live| live != allowed);
+        if !kept {
+            self.live = Some(allowed);
+        }
+        (!foreign && !old).then(|| Request::Authorization(grant(allowed, kept)))
     }
 }
 
@@ -96,8 +126,7 @@ impl DynamicNames {
             return DynamicSlot::new(index).map(Request::RemoveDynamicLimit);
         };
         let Some(index) = known.or_else(|| self.slots.iter().position(Option::is_none)) else {
-            // Bounded, because names come from outside.
-            if self.refused.len() < 32 && self.refused.insert(name.to_owned()) {
+            if self.refused.len() < NAMES && self.refused.insert(name.to_owned()) {
                 tracing::warn!(name, "all five dynamic current limits have a name: ignored");
             }
             return None;
@@ -144,6 +173,16 @@ mod tests {
         assert_eq!(limit(&mut requests, "b", "20.25"), set(1, Some(202)));
         assert_eq!(limit(&mut requests, "b", "-1"), set(1, None));
         assert_eq!(limit(&mut requests, "f", "6"), None, "-1 keeps the name");
+    }
+
+    #[test]
+    fn ever_new_names_with_garbage_fill_no_memory() {
+        let mut requests = Requests::default();
+        for number in 0..1_000 {
+            assert_eq!(limit(&mut requests, &format!("name {number}"), "x"), None);
+        }
+        assert!(requests.complained.len() <= NAMES);
+        assert_eq!(limit(&mut requests, "a", "10"), set(0, Some(100)));
     }
 
     #[test]
@@ -195,6 +234,59 @@ mod tests {
         );
     }
 
+    #[test]
+    fn with_ocpp_a_kept_authorisation_is_not_the_central_system_s() {
+        let mut requests = Requests::new(Authentication::Ocpp);
+        let mut grant = |payload, retained| {
+            requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            ))
+        };
+        assert_eq!(grant("1", true), None, "left by an MQTT application");
+        let one_session = Some(Request::Authorization(Grant::OneSession));
+        assert_eq!(grant("1", false), one_session);
+        assert_eq!(grant("0", true), None, "older than the grant");
+        assert_eq!(
+            grant("0", false),
+            Some(Request::Authorization(Grant::Revoked))
+        );
+    }
+
+    #[test]
+    fn what_the_broker_kept_does_not_overrule_what_came_after_it() {
+        let mut requests = Requests::default();
+        let mut grant = |payload, retained, reconnected| {
+            if reconnected {
+                requests.connected();
+            }
+            match requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            )) {
+                Some(Request::Authorization(grant)) => Some(grant),
+                _ => None,
+            }
+        };
+        for (payload, retained, reconnected, granted) in [
+            ("0", true, true, Some(Grant::Revoked)),
+            ("1", false, false, Some(Grant::OneSession)),
+            ("0", true, false, None),
+            ("1", true, false, Some(Grant::Permanent)),
+            ("0", false, false, Some(Grant::Revoked)),
+            ("1", true, false, None),
+            ("1", true, true, Some(Grant::Permanent)),
+        ] {
+            assert_eq!(
+                grant(payload, retained, reconnected),
+                granted,
+                "{payload} {retained} {reconnected}"
+            );
+        }
+    }
+
     // covers: AUTH-007, AUTH-008
     #[test]
     fn a_retained_grant_is_permanent() {
@@ -207,16 +299,16 @@ mod tests {
             ))
         };
         assert_eq!(
-            grant("1", false),
-            Some(Request::Authorization(Grant::OneSession))
-        );
-        assert_eq!(
             grant("1", true),
             Some(Request::Authorization(Grant::Permanent))
         );
         assert_eq!(
             grant("0", true),
             Some(Request::Authorization(Grant::Revoked))
+        );
+        assert_eq!(
+            grant("1", false),
+            Some(Request::Authorization(Grant::OneSession))
         );
     }
 }
