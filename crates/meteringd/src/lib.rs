@@ -91,7 +91,7 @@ struct Daemon {
     progress: Progress,
     session_runs: bool,
     is_ready: bool,
-    /// The last failure since the last good reading, for METERING_METER_ERROR.
+    /// What went wrong last since the last good reading; silence where nothing did.
     trouble: MeterError,
     /// The last trouble told, so that it is told once and not every second.
     complaint: Option<String>,
@@ -176,6 +176,7 @@ impl Daemon {
 
     fn read(&mut self, reading: Reading) {
         self.complaint = None;
+        self.trouble = MeterError::CommunicationError;
         let verdict = self.watch.good(Instant::now(), &reading);
         if verdict.publish
             && let Some(values) = publish::values(reading, Utc::now())

@@ -111,12 +111,12 @@ fn model_section(page: &mut String, model: &Model) {
         Some(serial) => {
             let _ = writeln!(
                 page,
-                "Serial number: {}; confidence {}.\n",
+                "\nSerial number: {}; confidence {}.\n",
                 read_text(&serial.read),
                 confidence(serial.confidence)
             );
         }
-        None => page.push_str("It doesn't tell its serial number.\n\n"),
+        None => page.push_str("\nIt doesn't tell its serial number.\n\n"),
     }
     if let Some(name) = model.designation {
         let _ = writeln!(page, "Name: {}.\n", read_text(&name));

@@ -1,21 +1,17 @@
 //! Eastron SDM series: values are input registers, floats, energy in kWh.
 
-use rs485::ReadFunction::{Holding, Input};
+use rs485::ReadFunction::Input;
 
 use super::Confidence::{High, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
 use super::{
     Confidence, Kind, Model, NotMeasured, Phase, Quantity, Read, Register, Serial, SerialForm,
-    Style, WordOrder, input,
+    Style, WordOrder, holding, input,
 };
 
 /// Holding register with the Meter Code; zero or refused by older firmware.
-pub const METER_CODE: Read = Read {
-    function: Holding,
-    start: 0xFC02,
-    count: 1,
-};
+pub const METER_CODE: Read = holding(0xFC02, 1);
 
 /// Meter Codes seen, with the model and where the code is written. The SDM230's is
 /// not known.
@@ -28,11 +24,7 @@ pub const METER_CODES: &[(u16, &Model, &str)] = &[
 
 /// Holding registers 0xFC00 and 0xFC01.
 const SERIAL: Serial = Serial {
-    read: Read {
-        function: Holding,
-        start: 0xFC00,
-        count: 2,
-    },
+    read: holding(0xFC00, 2),
     form: SerialForm::Decimal,
     confidence: Medium,
 };
@@ -42,8 +34,7 @@ const SDM230_MAP: &str = "mbmd sdm230.go, EVerest SDM230";
 const SDM72_MAP: &str = "mbmd sdm72.go, EVerest SDM72DM";
 const SDM72_V2_MAP: &str = "mbmd sdm72v2.go, EVerest SDM72DM-V2";
 
-/// Three phases. The guide counts its serial number as not readable; newer firmware
-/// answers.
+/// Three phases.
 pub const SDM630: Model = Model {
     protocol: "eastron,sdm630",
     name: "Eastron SDM630",
@@ -67,11 +58,11 @@ pub const SDM630: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
-    remark: "",
+    remark: "The guide counts its serial number as not readable; newer firmware \
+             answers.",
 };
 
-/// One phase. That the gaps of the first read are answered is known of its sibling
-/// SDM120 only.
+/// One phase.
 pub const SDM230: Model = Model {
     protocol: "eastron,sdm230",
     name: "Eastron SDM230",
@@ -88,11 +79,11 @@ pub const SDM230: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
-    remark: "",
+    remark: "That the gaps of the first read are answered is known of its sibling \
+             SDM120 only. It ships with 2400 bit/s and even parity.",
 };
 
-/// Three phases, but it tells only power and energy in all. The export register is
-/// read along to give the second answer another length.
+/// Three phases, told only in all.
 pub const SDM72DM_V1: Model = Model {
     protocol: "eastron,sdm72dm-v1",
     name: "Eastron SDM72D-M v1",
@@ -105,10 +96,11 @@ pub const SDM72DM_V1: Model = Model {
     serial: None,
     designation: None,
     fence: None,
-    remark: "",
+    remark: "Only power and energy in all. The export register is read along to \
+             give the second answer another length.",
 };
 
-/// Three phases. Some of them answer ten registers at most (openWB).
+/// Three phases.
 pub const SDM72DM_V2: Model = Model {
     protocol: "eastron,sdm72dm-v2",
     name: "Eastron SDM72D-M v2",
@@ -137,7 +129,7 @@ pub const SDM72DM_V2: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
-    remark: "",
+    remark: "Some of them answer ten registers at most (openWB).",
 };
 
 const fn row(

@@ -43,10 +43,11 @@ pub const KLEFR_694X: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
-    remark: "",
+    remark: "A total of the currents is documented for the single-phase sibling of its \
+             maker only and not used.",
 };
 
-/// One phase: the registers of L2 and L3 don't exist.
+/// One phase.
 pub const KLEFR_693X: Model = Model {
     protocol: "klefr",
     name: "Klefr 693x",
@@ -63,7 +64,7 @@ pub const KLEFR_693X: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
-    remark: "",
+    remark: "The registers of L2 and L3 do not exist.",
 };
 
 const fn row(
