@@ -410,6 +410,30 @@ mod tests {
     }
 
     #[test]
+    fn a_power_cycle_passes_by_itself() {
+        let line = Arc::<Mutex<Shared>>::default();
+        let meter = Meter {
+            address: 1,
+            image: Image::of("klefr/694x").unwrap(),
+            source: Box::new(NoLoad),
+            shared: Arc::clone(&line),
+            received: Vec::new(),
+            last_byte: Instant::now(),
+            answers: Vec::new(),
+        };
+        let cycle = Fault::PowerCycle(Duration::from_secs(10));
+        let cut = |ago| {
+            let mut shared = line.lock().unwrap();
+            shared.fault = Some(cycle);
+            shared.since = std::time::Instant::now().checked_sub(ago);
+        };
+        cut(Duration::from_secs(9));
+        assert_eq!(meter.fault(), Some(cycle));
+        cut(Duration::from_secs(10));
+        assert_eq!(meter.fault(), None);
+    }
+
+    #[test]
     fn the_name_of_the_port_comes_and_goes_with_the_meter() {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("ttymeter");
