@@ -13,7 +13,7 @@ if ! rustc --print target-libdir --target "$target" | xargs test -d; then
     }
 fi
 
-daemons="evsed ocppd meteringd"
+daemons="evsed ocppd meteringd rfidd recloserd"
 # shellcheck disable=SC2046
 cargo build --locked --release --target "$target" $(printf -- '-p %s ' $daemons)
 
