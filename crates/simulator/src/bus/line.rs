@@ -173,13 +173,16 @@ impl Wire {
             if sender == Some(place) {
                 continue;
             }
+            let fault = lock(&self.faults)[place];
+            if fault == Some(Fault::Silence) {
+                continue;
+            }
             let Some(mut answer) = device.hear(bytes, after_silence) else {
                 continue;
             };
             let mut due = now;
-            match lock(&self.faults)[place] {
-                None => {}
-                Some(Fault::Silence) => continue,
+            match fault {
+                None | Some(Fault::Silence) => {}
                 Some(Fault::Delay(delay)) => due += delay,
                 Some(Fault::DamagedAnswer) => {
                     let middle = answer.len() / 2;
