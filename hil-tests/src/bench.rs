@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use simulator::meter::{MeterConfig, MeterPort};
+use simulator::mosquitto::Mosquitto;
 use simulator::plant::plug::Cable;
 use simulator::plant::sensors::RotarySwitch;
 use simulator::{Station, StationHandle};
 use tempfile::TempDir;
 
-use crate::{Broker, Observer, Process, binary};
+use crate::{Observer, Process, binary};
 
 /// Long enough for anything that should happen at once on a loaded machine.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -84,7 +85,7 @@ pub struct Bench {
     /// Sees everything on the broker.
     pub observer: Observer,
     /// The broker.
-    pub broker: Broker,
+    pub broker: Mosquitto,
     /// The electricity meter.
     pub meter: MeterPort,
     station: Station,
@@ -95,7 +96,7 @@ impl Bench {
     /// Everything but the daemons.
     pub fn prepare(settings: &Settings) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the bench");
-        let broker = Broker::start(directory.path());
+        let broker = Mosquitto::start(directory.path()).expect("a broker");
         let station =
             Station::start(&directory.path().join("board.sock")).expect("a simulated board");
         station.plant().rotary = RotarySwitch::At(0xD);

@@ -10,15 +10,14 @@
 
 mod bench;
 mod binaries;
-mod broker;
 pub mod commentary;
+pub mod measure;
 mod observer;
 mod process;
 mod python_central_system;
 
 pub use bench::{Bench, LATER, SOON, Settings};
 pub use binaries::binary;
-pub use broker::Broker;
 pub use observer::{Observer, Seen};
 pub use process::Process;
 pub use python_central_system::{PythonCentralSystem, judges, trace_directory};

@@ -94,11 +94,6 @@ impl Process {
             pause();
         }
     }
-
-    /// Whether the program still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().is_ok_and(|status| status.is_none())
-    }
 }
 
 impl Drop for Process {

@@ -95,7 +95,7 @@ fn a_session_outlives_a_restart_of_the_broker() {
         plant.line_currents()[0] > 5.0
     });
     bench.observer.forget();
-    bench.broker.run();
+    bench.broker.run().expect("the broker comes back");
     let back = Instant::now();
     for (topic, value) in [
         (SESSION, "charging"),
@@ -136,7 +136,7 @@ fn daemons_wait_for_a_broker_that_comes_late() {
     bench.wait_for("charging with free authentication", LATER, |plant| {
         plant.relay_commands()[0]
     });
-    bench.broker.run();
+    bench.broker.run().expect("the broker comes back");
     bench
         .observer
         .publish_raw("ci/global/dyn_current_limit/me", "10", true);

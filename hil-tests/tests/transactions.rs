@@ -265,7 +265,7 @@ fn a_transaction_goes_on_when_the_broker_restarts() {
     bench.expect(SESSION, "charging", LATER);
     bench.broker.stop();
     bench.observer.forget();
-    bench.broker.run();
+    bench.broker.run().expect("the broker comes back");
     let back = Instant::now();
     for (topic, value) in [
         (SESSION, "charging"),

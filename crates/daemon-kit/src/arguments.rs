@@ -1,6 +1,7 @@
 //! Command line arguments: the common ones and those that a daemon adds.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use lexopt::prelude::{Long, Short, ValueExt};
@@ -96,10 +97,10 @@ impl Arguments {
 
 fn split_address(address: &str) -> Result<(String, u16), Error> {
     let (host, port) = address.rsplit_once(':').unwrap_or((address, "1883"));
-    let port = port.parse().map_err(|_| {
+    let port: NonZeroU16 = port.parse().map_err(|_| {
         Error::Configuration(format!("--mqtt {address}: the port must be 1 to 65535"))
     })?;
-    Ok((host.to_owned(), port))
+    Ok((host.to_owned(), port.get()))
 }
 
 fn help(daemon: &str, options: &[DaemonOption]) -> String {
@@ -181,6 +182,7 @@ mod tests {
             (&["evsed", "--bord", "x"][..], "--bord"),
             (&["evsed", "stray"], "stray"),
             (&["evsed", "--mqtt", "h:0x"], "h:0x"),
+            (&["evsed", "--mqtt", "h:0"], "h:0"),
         ] {
             let Err(error) = parse(words) else {
                 panic!("{words:?} was taken")

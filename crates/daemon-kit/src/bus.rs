@@ -17,6 +17,9 @@ use topic_map::{Class, Payload, PayloadError, Topic, TopicFamily, TopicInfo};
 
 use outbox::Outbox;
 
+/// Longest payload in bytes that is sent; a longer packet would lose the connection,
+/// and a state would do so again after each connect.
+const PAYLOAD_LIMIT: usize = 128 * 1024;
 /// Messages that may wait for the daemon before the socket is no longer read.
 const INBOX: usize = 256;
 
@@ -91,6 +94,15 @@ impl Publisher {
     }
 
     fn put(&self, info: &TopicInfo, topic: String, payload: String) {
+        if payload.len() > PAYLOAD_LIMIT {
+            let bytes = payload.len();
+            tracing::error!(
+                topic,
+                bytes,
+                "more than {PAYLOAD_LIMIT} bytes: the message is dropped"
+            );
+            return;
+        }
         match info.class {
             Class::State => self.outbox.put_state(topic, payload, info.retain),
             Class::Event => {

@@ -92,7 +92,7 @@ where
         .enable_all()
         .build()
         .map_err(|error| Error::failed("start the tokio runtime", error))?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let bus = Bus::connect(daemon, &arguments.mqtt_host, arguments.mqtt_port);
         let publisher = bus.publisher();
         let context = Context {
@@ -104,5 +104,80 @@ where
         let result = run(context).await;
         publisher.farewell(FAREWELL).await;
         result
-    })
+    });
+    // A name server that does not answer must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use simulator::mosquitto::Mosquitto;
+    use topic_map::DAEMON_AVAILABLE;
+
+    use super::*;
+    use crate::Event;
+
+    fn arguments(port: u16) -> Arguments {
+        let address = format!("--mqtt=127.0.0.1:{port}");
+        match Arguments::parse("test", &[], ["test".into(), address.into()]) {
+            Ok(Parsed::Run(arguments)) => arguments,
+            Ok(Parsed::Print(_)) | Err(_) => panic!("the arguments are valid"),
+        }
+    }
+
+    #[test]
+    fn a_daemon_says_good_bye_with_its_last_values() {
+        let directory = tempfile::tempdir().unwrap();
+        let broker = Mosquitto::start(directory.path()).unwrap();
+        let run = |mut context: Context| async move {
+            context
+                .bus
+                .publish_member(&DAEMON_AVAILABLE, "last", &false);
+            while !matches!(context.bus.recv().await, Event::Connected) {}
+            context.bus.publish_member(&DAEMON_AVAILABLE, "last", &true);
+            Ok(())
+        };
+        block_on("leaving", arguments(broker.port()), run).unwrap();
+
+        let watch = |mut context: Context| async move {
+            context.bus.subscribe_family(&DAEMON_AVAILABLE);
+            let mut seen = std::collections::BTreeMap::new();
+            while seen.len() < 2 {
+                if let Event::Message(message) = context.bus.recv().await
+                    && let Some((member, Ok(available))) = message.in_family(&DAEMON_AVAILABLE)
+                    && member != "watching"
+                {
+                    seen.insert(member.to_owned(), available);
+                }
+            }
+            assert!(seen["last"], "the last value is lost");
+            assert!(!seen["leaving"], "the daemon seems to be there");
+            Ok(())
+        };
+        block_on("watching", arguments(broker.port()), watch).unwrap();
+    }
+
+    #[test]
+    fn neither_a_mute_broker_nor_a_stuck_thread_holds_up_the_end() {
+        let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_stuck, release) = std::sync::mpsc::channel::<()>();
+        let start = Instant::now();
+        let run = |context: Context| async move {
+            context.bus.publish_member(&DAEMON_AVAILABLE, "last", &true);
+            // As a name server that does not answer.
+            tokio::task::spawn_blocking(move || release.recv());
+            tokio::task::yield_now().await;
+            Ok(())
+        };
+        block_on("leaving", arguments(mute.local_addr().unwrap().port()), run).unwrap();
+        assert!(
+            start.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            start.elapsed()
+        );
+    }
 }

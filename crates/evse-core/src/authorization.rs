@@ -104,13 +104,15 @@ impl Authorization {
         self.broker = Broker::Connected;
     }
 
-    /// The grant that runs a session stays; one that waits for an EV is dropped,
-    /// because it would be stale when the EV comes.
+    /// The grant that runs a session stays, for this session alone: the broker
+    /// repeats a permanent one unless it is no longer true. A grant that waits for
+    /// an EV is dropped, because it would be stale when the EV comes.
     pub(crate) fn broker_lost(&mut self, session_runs: bool) {
         self.broker = Broker::Lost;
-        if !session_runs {
-            self.grant = Grant::Revoked;
-        }
+        self.grant = match (self.grant, session_runs) {
+            (Grant::OneSession | Grant::Permanent, true) => Grant::OneSession,
+            (Grant::OneSession | Grant::Permanent, false) | (Grant::Revoked, _) => Grant::Revoked,
+        };
     }
 
     /// A running session may go on.

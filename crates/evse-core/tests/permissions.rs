@@ -161,6 +161,20 @@ fn the_key_switch_grants_while_it_is_on() {
     );
 }
 
+#[test]
+fn a_key_switch_that_can_not_be_read_is_off() {
+    let mut bench = Bench::rested(Config {
+        contactor_feedback: Feedback::None,
+        ..socket(Authentication::KeySwitch(DigitalInput::KEY_SWITCH))
+    });
+    bench.world.digital = 0b000_100;
+    bench.plug(Ev::C);
+    bench.run_until(2_000, |bench| bench.actuation.relay_1);
+    bench.world.contactor_defect = ContactorDefect::Unreadable;
+    bench.run(60);
+    assert_eq!((bench.duty(), bench.status().authorized), (10_000, false));
+}
+
 // The broker.
 
 // covers: CON-024
@@ -221,6 +235,27 @@ fn no_session_starts_without_the_broker_that_could_end_it() {
     let mut bench = Bench::rested(socket(Authentication::Free));
     bench.request(Request::BrokerLost);
     bench.charge();
+}
+
+/// A restarted broker may have forgotten the retained grant, or kept its revocation.
+#[test]
+fn a_permanent_grant_that_the_broker_does_not_repeat_ends_with_the_session() {
+    for repeated in [false, true] {
+        let mut bench = Bench::rested(socket(Authentication::Mqtt));
+        grant(&mut bench, Grant::Permanent);
+        bench.charge();
+        bench.request(Request::BrokerLost);
+        bench.request(Request::BrokerConnected);
+        if repeated {
+            grant(&mut bench, Grant::Permanent);
+        }
+        assert_eq!(bench.session(), SessionState::Charging);
+        bench.plug(Ev::A);
+        bench.run(1_000);
+        bench.plug(Ev::C);
+        bench.run(20_000);
+        assert_eq!(bench.actuation.relay_1, repeated);
+    }
 }
 
 // Availability.

@@ -93,6 +93,34 @@ fn every_type_of_motor_locks_and_unlocks_in_a_session() {
     }
 }
 
+/// A motor without feedback: its driver's word is all there is (S8).
+#[test]
+fn a_motor_without_feedback_is_trusted_only_while_its_driver_reports_no_fault() {
+    let config = Config {
+        connection: Connection::Socket {
+            lock: LockProfile::by_name("SCAME-200.23261BL").unwrap(),
+        },
+        contactor_feedback: Feedback::None,
+        ..socket(Authentication::Free)
+    };
+    let mut bench = Bench::rested(config);
+    bench.charge();
+    for (lock, contactor) in [
+        (LockDefect::Driver, ContactorDefect::None),
+        (LockDefect::None, ContactorDefect::Unreadable),
+    ] {
+        let mut bench = Bench::rested(config);
+        bench.world.lock_defect = lock;
+        bench.world.contactor_defect = contactor;
+        bench.plug(Ev::C);
+        for _ in 0..2_000 {
+            bench.cycle();
+            assert!(!bench.actuation.relay_1, "{lock:?} {contactor:?}");
+        }
+        assert!(failure(&bench).is_some());
+    }
+}
+
 // covers: PL-011, PL-016, PL-017
 #[test]
 fn an_empty_capacitor_is_waited_for_400_s_at_start_and_5_s_later() {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,11 +9,13 @@ use board::Board;
 use evse_core::{Actuation, Config, Event, Input, Machine, Millis, Request, Sample, Status};
 use tokio::sync::mpsc;
 
+use crate::inbox::Inbox;
+
 /// From one round of measurements to the next; a round takes 3.5 ms of it (S2).
 const CYCLE: Duration = Duration::from_millis(5);
 /// How long a board may refuse an output before the process gives up.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Requests and reports that may wait for the other thread.
+/// Reports that may wait for the other thread.
 const QUEUE: usize = 128;
 
 /// What the control thread tells.
@@ -26,14 +27,9 @@ pub(crate) enum Report {
     Ended(String),
 }
 
-enum Command {
-    Request(Request),
-    Stop,
-}
-
 /// The handle of the control thread.
 pub(crate) struct Control {
-    commands: SyncSender<Command>,
+    inbox: Arc<Inbox>,
     reports: mpsc::Receiver<(Status, u64)>,
     progress: Arc<AtomicU64>,
     progress_seen: u64,
@@ -43,7 +39,7 @@ pub(crate) struct Control {
 impl Control {
     /// Start controlling `board`.
     pub(crate) fn start(board: Box<dyn Board>, config: Config) -> std::io::Result<Self> {
-        let (commands, inbox) = sync_channel(QUEUE);
+        let inbox = Arc::new(Inbox::default());
         let (outbox, reports) = mpsc::channel(QUEUE);
         let progress = Arc::new(AtomicU64::new(0));
         let start = Instant::now();
@@ -52,7 +48,7 @@ impl Control {
             machine: Machine::new(config, Millis(0)),
             disobeys_since: None,
             start,
-            inbox,
+            inbox: Arc::clone(&inbox),
             outbox,
             limits: 0,
             unsent: None,
@@ -63,7 +59,7 @@ impl Control {
             .name("control".into())
             .spawn(move || controller.run())?;
         Ok(Self {
-            commands,
+            inbox,
             reports,
             progress,
             progress_seen: 0,
@@ -71,14 +67,9 @@ impl Control {
         })
     }
 
-    /// Hand over a request. Never waits: a control thread that takes none is stalled,
-    /// and the watchdog ends the process.
+    /// Hand over a request. Never waits.
     pub(crate) fn request(&self, request: Request) {
-        match self.commands.try_send(Command::Request(request)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => tracing::error!(?request, "control thread stalled"),
-            Err(TrySendError::Disconnected(_)) => tracing::error!("control thread has ended"),
-        }
+        self.inbox.put(request);
     }
 
     /// The next report. Cancel safe.
@@ -97,15 +88,19 @@ impl Control {
 
     /// End the thread; it leaves with the safe actuation written.
     pub(crate) fn stop(mut self) {
-        // A full queue is drained within a cycle, or nothing helps.
-        if self.commands.send(Command::Stop).is_err() {
-            tracing::error!("the control thread had already ended");
-        }
+        self.inbox.stop();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the control thread had panicked");
         }
+    }
+}
+
+/// Nobody is left to ask the thread for anything: it ends, too.
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.inbox.stop();
     }
 }
 
@@ -115,7 +110,7 @@ struct Controller {
     /// Since when the board refuses an output.
     disobeys_since: Option<Instant>,
     start: Instant,
-    inbox: Receiver<Command>,
+    inbox: Arc<Inbox>,
     outbox: mpsc::Sender<(Status, u64)>,
     limits: u64,
     unsent: Option<(Status, u64)>,
@@ -144,16 +139,18 @@ impl Controller {
         }
     }
 
-    /// Take requests until `next`; false when asked to stop.
+    /// Take requests until `next`, late or not one batch of them; false when
+    /// asked to stop. The inbox is small, so the next round is never far.
     fn serve_until(&mut self, next: Instant) -> bool {
         loop {
-            match self
-                .inbox
-                .recv_timeout(next.saturating_duration_since(Instant::now()))
-            {
-                Ok(Command::Request(request)) => self.step(Input::Request(request)),
-                Err(RecvTimeoutError::Timeout) => return true,
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+            let Some(requests) = self.inbox.take_until(next) else {
+                return false;
+            };
+            for request in requests {
+                self.step(Input::Request(request));
+            }
+            if Instant::now() >= next {
+                return true;
             }
         }
     }
@@ -190,5 +187,113 @@ impl Controller {
         {
             self.unsent = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use board::BoardError;
+    use evse_core::{
+        Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, PilotPeaks,
+        RotaryPosition,
+    };
+
+    use super::*;
+
+    /// A board without an EV that notes when it was sampled.
+    struct Idle {
+        sampled: Arc<Mutex<Vec<Instant>>>,
+    }
+
+    impl Board for Idle {
+        fn sample(&mut self) -> Sample {
+            self.sampled.lock().unwrap().push(Instant::now());
+            let peaks = PilotPeaks {
+                positive: evse_core::Millivolts(11_956),
+                negative: evse_core::Millivolts(55),
+            };
+            Sample {
+                pilot: Ok(peaks),
+                inputs: Ok(Inputs::default()),
+                ..Sample::FAILED
+            }
+        }
+
+        fn inputs(&mut self) -> Result<Inputs, BoardError> {
+            Ok(Inputs::default())
+        }
+
+        fn rotary_position(&mut self) -> Result<RotaryPosition, BoardError> {
+            Ok(RotaryPosition::from_bits([true; 4]))
+        }
+
+        fn apply(&mut self, _: &Actuation) -> Result<(), BoardError> {
+            Ok(())
+        }
+    }
+
+    const CONFIG: Config = Config {
+        connection: Connection::FixedCable {
+            limit: Amperes::new(32),
+        },
+        evse_limit: Amperes::new(32),
+        grid_limit: Amperes::new(32),
+        failsafe: None,
+        contactor_feedback: Feedback::None,
+        authentication: Authentication::Free,
+        always_accept_state_d: false,
+    };
+
+    fn limit(amperes: u32) -> Request {
+        let slot = DynamicSlot::new(0).unwrap();
+        Request::DynamicLimit(slot, Some(Amperes::new(amperes)))
+    }
+
+    #[test]
+    fn a_flood_of_requests_holds_up_no_measurement_and_drowns_no_other_request() {
+        let sampled = Arc::new(Mutex::new(Vec::new()));
+        let board = Idle {
+            sampled: Arc::clone(&sampled),
+        };
+        let mut control = Control::start(Box::new(board), CONFIG).unwrap();
+        let start = Instant::now();
+        let mut flood = (6..=32).cycle().map(limit);
+        while start.elapsed() < Duration::from_millis(500) {
+            flood
+                .by_ref()
+                .take(1_000)
+                .for_each(|request| control.request(request));
+        }
+        control.request(Request::OcppLimit(Some(Amperes::ZERO)));
+        flood
+            .take(1_000)
+            .for_each(|request| control.request(request));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let stopped = async {
+            while let Report::Status(status, _) = control.report().await {
+                if status.offered_limit == Amperes::ZERO {
+                    return;
+                }
+            }
+        };
+        let in_time =
+            runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), stopped).await });
+        assert!(in_time.is_ok(), "the command to offer nothing was lost");
+        control.stop();
+        let mut times = vec![start];
+        times.extend(sampled.lock().unwrap().iter());
+        times.push(Instant::now());
+        // The pilot counts as unknown, and the contactor opens, after 100 ms.
+        let pause = times
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap();
+        assert!(pause < Duration::from_millis(100), "{pause:?}");
     }
 }

@@ -6,6 +6,7 @@
 
 mod configuration;
 mod control;
+mod inbox;
 mod publications;
 mod requests;
 mod safe_state;

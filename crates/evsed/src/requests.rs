@@ -9,6 +9,9 @@ use topic_map::{
     EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
 };
 
+/// Names from outside that are remembered as complained of.
+const NAMES: usize = 32;
+
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
@@ -27,7 +30,7 @@ impl Requests {
             }
             Err(error) => {
                 // Once for each topic until it is right again: a chatty peer can't fill the log.
-                if self.complained.insert(message.topic.clone()) {
+                if self.complained.len() < NAMES && self.complained.insert(message.topic.clone()) {
                     tracing::warn!(topic = message.topic, "{error}: ignored");
                 }
                 None
@@ -96,8 +99,7 @@ impl DynamicNames {
             return DynamicSlot::new(index).map(Request::RemoveDynamicLimit);
         };
         let Some(index) = known.or_else(|| self.slots.iter().position(Option::is_none)) else {
-            // Bounded, because names come from outside.
-            if self.refused.len() < 32 && self.refused.insert(name.to_owned()) {
+            if self.refused.len() < NAMES && self.refused.insert(name.to_owned()) {
                 tracing::warn!(name, "all five dynamic current limits have a name: ignored");
             }
             return None;
@@ -144,6 +146,16 @@ mod tests {
         assert_eq!(limit(&mut requests, "b", "20.25"), set(1, Some(202)));
         assert_eq!(limit(&mut requests, "b", "-1"), set(1, None));
         assert_eq!(limit(&mut requests, "f", "6"), None, "-1 keeps the name");
+    }
+
+    #[test]
+    fn ever_new_names_with_garbage_fill_no_memory() {
+        let mut requests = Requests::default();
+        for number in 0..1_000 {
+            assert_eq!(limit(&mut requests, &format!("name {number}"), "x"), None);
+        }
+        assert!(requests.complained.len() <= NAMES);
+        assert_eq!(limit(&mut requests, "a", "10"), set(0, Some(100)));
     }
 
     #[test]

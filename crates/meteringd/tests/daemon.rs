@@ -5,14 +5,14 @@
     reason = "a test ends where it fails"
 )]
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use daemon_kit::{Bus, Event};
 use simulator::meter::{Fault, MeterConfig, MeterPort};
+use simulator::mosquitto::Mosquitto;
 use simulator::{MeterSource, Readings};
 use topic_map::{
     METERING_METER_AVAILABLE, METERING_METER_IDENTITY, METERING_METER_VALUES, MeterIdentity,
@@ -69,7 +69,7 @@ struct Bench {
     load: Load,
     bus: Bus,
     seen: Seen,
-    _broker: Process,
+    _broker: Mosquitto,
     _directory: tempfile::TempDir,
 }
 
@@ -102,8 +102,8 @@ impl Bench {
         };
         let meter = MeterPort::start(config, load.clone()).unwrap();
         prepare(&meter);
-        let (broker, port) = start_broker(&directory);
-        let bus = Bus::connect("test", "127.0.0.1", port);
+        let broker = Mosquitto::start(directory.path()).unwrap();
+        let bus = Bus::connect("test", "127.0.0.1", broker.port());
         bus.subscribe(&METERING_METER_AVAILABLE);
         bus.subscribe(&METERING_METER_IDENTITY);
         bus.subscribe(&METERING_METER_VALUES);
@@ -111,7 +111,7 @@ impl Bench {
             "{{ \"ports\": [ {{ \"meter\": {{ \"enable\": true, \"port\": \"{}\", {settings} }} }} ] }}",
             meter.path().display()
         );
-        let (daemon, log) = start_daemon(&directory, port, &customer);
+        let (daemon, log) = start_daemon(&directory, broker.port(), &customer);
         let seen = Seen::default();
         Self {
             daemon,
@@ -183,33 +183,6 @@ impl Bench {
             event.iter().for_each(|event| self.note(event));
         }
     }
-}
-
-fn start_broker(directory: &tempfile::TempDir) -> (Process, u16) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let path = directory.path().join("mosquitto.conf");
-    let mut file = std::fs::File::create(&path).unwrap();
-    writeln!(file, "listener {port} 127.0.0.1\nallow_anonymous true").unwrap();
-    let broker = Command::new("/usr/sbin/mosquitto")
-        .arg("-c")
-        .arg(&path)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let broker = Process(broker);
-    let deadline = Instant::now() + DEADLINE;
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            Instant::now() < deadline,
-            "mosquitto does not listen on {port}"
-        );
-        std::thread::yield_now();
-    }
-    (broker, port)
 }
 
 fn start_daemon(
@@ -437,7 +410,8 @@ async fn on_shutdown_the_meter_is_marked_unavailable() {
 #[tokio::test]
 async fn without_a_meter_configured_none_is_read() {
     let directory = tempfile::tempdir().unwrap();
-    let (_broker, port) = start_broker(&directory);
+    let broker = Mosquitto::start(directory.path()).unwrap();
+    let port = broker.port();
     let (mut daemon, log) = start_daemon(&directory, port, "{}");
     let told = Instant::now() + DEADLINE;
     while !log

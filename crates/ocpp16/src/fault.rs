@@ -37,6 +37,8 @@ pub enum Fault {
     PersistenceReadOnly,
     /// A transaction or message can't be stored (guide 3.3.4.27).
     PersistenceTransactionFailed,
+    /// Too many transactions wait for delivery (guide 3.3.4.31).
+    PersistenceTooManyTransactions,
     /// Guide 3.3.4.34.
     ProximityNoCable,
     /// Guide 3.3.4.35.
@@ -137,6 +139,13 @@ impl Fault {
                 true,
                 true,
             ),
+            Self::PersistenceTooManyTransactions => row(
+                Code::OtherError,
+                "PersistenceTooManyTransactions",
+                15,
+                true,
+                true,
+            ),
             Self::ProximityNoCable => row(Code::OtherError, "ProximityNoCable", 17, false, true),
             Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
             Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
@@ -158,7 +167,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 20] = [
+    const ALL: [Fault; 21] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -175,11 +184,127 @@ mod tests {
         Fault::PersistenceOpenFailed,
         Fault::PersistenceReadOnly,
         Fault::PersistenceTransactionFailed,
+        Fault::PersistenceTooManyTransactions,
         Fault::ProximityNoCable,
         Fault::ProximityInvalid,
         Fault::ProximityChanged,
         Fault::Evse,
     ];
+
+    // covers: OS-005
+    #[test]
+    fn each_row_is_that_of_the_guide() {
+        use StatusErrorCode as Code;
+        let rows = [
+            (Fault::Contactor, Code::PowerSwitchFailure, "", 1),
+            (
+                Fault::PlugLockMotorCapNotCharged,
+                Code::ConnectorLockFailure,
+                "PlugLockMotorCapNotCharged",
+                2,
+            ),
+            (
+                Fault::PlugLockMotorUnexpectedOpen,
+                Code::ConnectorLockFailure,
+                "PlugLockMotorUnexpectedOpen",
+                3,
+            ),
+            (
+                Fault::PlugLockMotorUnexpectedClose,
+                Code::ConnectorLockFailure,
+                "PlugLockMotorUnexpectedClose",
+                4,
+            ),
+            (
+                Fault::PlugLockCannotLock,
+                Code::ConnectorLockFailure,
+                "PlugLockCannotLock",
+                5,
+            ),
+            (
+                Fault::PlugLockCannotUnlock,
+                Code::ConnectorLockFailure,
+                "PlugLockCannotUnlock",
+                6,
+            ),
+            (
+                Fault::MeterCommunication,
+                Code::PowerMeterFailure,
+                "CommunicationError",
+                7,
+            ),
+            (Fault::Reader, Code::ReaderFailure, "", 11),
+            (
+                Fault::SpuriousRcdError,
+                Code::GroundFailure,
+                "SpuriousRcdError",
+                12,
+            ),
+            (Fault::RcdTestError, Code::GroundFailure, "RcdTestError", 12),
+            (
+                Fault::RcdGroundFailure,
+                Code::GroundFailure,
+                "RcdGroundFailure",
+                12,
+            ),
+            (
+                Fault::EmergencyShutdown,
+                Code::OtherError,
+                "EmergencyShutdown",
+                13,
+            ),
+            (
+                Fault::RcdRecloserFailure,
+                Code::OtherError,
+                "RcdRecloserFailure",
+                14,
+            ),
+            (
+                Fault::PersistenceOpenFailed,
+                Code::OtherError,
+                "PersistenceOpenFailed",
+                15,
+            ),
+            (
+                Fault::PersistenceReadOnly,
+                Code::OtherError,
+                "PersistenceReadOnly",
+                15,
+            ),
+            (
+                Fault::PersistenceTransactionFailed,
+                Code::OtherError,
+                "PersistenceTransactionFailed",
+                15,
+            ),
+            (
+                Fault::PersistenceTooManyTransactions,
+                Code::OtherError,
+                "PersistenceTooManyTransactions",
+                15,
+            ),
+        ];
+        for (fault, code, vendor_code, priority) in rows {
+            let report = fault.report();
+            assert_eq!(
+                (report.code, report.vendor_code, report.priority),
+                (code, vendor_code, priority)
+            );
+        }
+        // The guide gives these no number; they rank below the numbered ones.
+        for (fault, vendor_code) in [
+            (Fault::ProximityNoCable, "ProximityNoCable"),
+            (Fault::ProximityInvalid, "ProximityInvalid"),
+            (Fault::ProximityChanged, "ProximityChanged"),
+        ] {
+            let report = fault.report();
+            assert_eq!(
+                (report.code, report.vendor_code),
+                (Code::OtherError, vendor_code)
+            );
+            assert!(report.priority > 16);
+        }
+    }
 
     // covers: OS-004, OS-017
     #[test]

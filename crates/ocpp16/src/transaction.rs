@@ -220,6 +220,10 @@ impl Queue {
         self.entries.pop_front()
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &QueuedMessage> {
+        self.entries.iter().map(|entry| &entry.message)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -59,6 +59,9 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
     };
+    if daemon.now().wall.is_some() {
+        daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
+    }
     daemon.handle(Input::StoreFault(fault)).await;
     context.supervisor.ready();
     let mut alive = Instant::now();

@@ -90,6 +90,10 @@ impl Database {
     /// When it can't be opened or read. A file that is no database is set aside first.
     pub(crate) fn open(state_dir: &Path, uri: &str) -> Result<(Self, Stored), DatabaseError> {
         let path = state_dir.join(FILE);
+        std::fs::create_dir_all(state_dir).map_err(|source| DatabaseError::File {
+            path: state_dir.to_owned(),
+            source,
+        })?;
         let opened = open(&path, uri).or_else(|error| match error.broken_file() {
             true => {
                 set_aside(&path)?;

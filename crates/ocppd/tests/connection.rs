@@ -177,7 +177,7 @@ fn self_signed() -> (Arc<rustls::ServerConfig>, String) {
     (Arc::new(config), certificate.pem())
 }
 
-// covers: TLS-001, TLS-002, TLS-003, TLS-005
+// covers: TLS-001, TLS-002, TLS-005
 #[test]
 fn wss_verifies_as_configured() {
     for (verify, trusted, connects) in [

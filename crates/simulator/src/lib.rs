@@ -11,6 +11,7 @@ pub mod control;
 pub mod ctl;
 pub mod edges;
 pub mod meter;
+pub mod mosquitto;
 pub mod plant;
 mod readings;
 pub mod recloser;

@@ -1,11 +1,10 @@
-//! The same behaviour of the embedded broker and of mosquitto where that is
-//! installed: what passes on the one means something on the other.
+//! The same behaviour of the embedded broker and of mosquitto: what passes on the
+//! one means something on the other.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rumqttc::{
@@ -30,8 +29,9 @@ macro_rules! on_every_broker {
         mod mosquitto {
             $(#[tokio::test]
             async fn $behaviour() {
-                let Some(broker) = super::Mosquitto::start() else { return };
-                super::$behaviour(broker.port).await;
+                let directory = tempfile::tempdir().unwrap();
+                let broker = simulator::mosquitto::Mosquitto::start(directory.path()).unwrap();
+                super::$behaviour(broker.port()).await;
             })*
         }
     };
@@ -53,72 +53,6 @@ on_every_broker! {
     large_payload_arrives
     acknowledged_publish_is_acknowledged
     garbage_harms_nobody
-}
-
-struct Mosquitto {
-    process: Child,
-    port: u16,
-    _dir: tempfile::TempDir,
-}
-
-impl Mosquitto {
-    /// `None` on a machine without mosquitto.
-    fn start() -> Option<Self> {
-        let program = [
-            "/usr/sbin/mosquitto",
-            "/usr/local/sbin/mosquitto",
-            "/usr/bin/mosquitto",
-        ]
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())?;
-        // Between our look and its bind somebody else may take the port.
-        let started = (0..5).find_map(|_| Self::start_on_a_free_port(program));
-        Some(started.unwrap())
-    }
-
-    /// `None` when it ended by itself.
-    fn start_on_a_free_port(program: &str) -> Option<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let dir = tempfile::tempdir().unwrap();
-        let config = dir.path().join("mosquitto.conf");
-        std::fs::write(
-            &config,
-            format!("listener {port} 127.0.0.1\nallow_anonymous true\n"),
-        )
-        .unwrap();
-        let process = Command::new(program)
-            .arg("-c")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut broker = Self {
-            process,
-            port,
-            _dir: dir,
-        };
-        let deadline = Instant::now() + LONG;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if broker.process.try_wait().unwrap().is_some() {
-                return None;
-            }
-            assert!(Instant::now() < deadline, "mosquitto doesn't listen");
-            std::thread::yield_now();
-        }
-        Some(broker)
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 struct Peer {

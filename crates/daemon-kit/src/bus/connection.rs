@@ -15,6 +15,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const PACKET_LIMIT: usize = 256 * 1024;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
+/// A connection that lived for less is tried again as slowly as none at all: two
+/// processes of one name end each other, a retained message above the limit all.
+const STABLE: Duration = Duration::from_secs(10);
 /// Requests between the outbox and the socket; they die with the connection.
 const REQUESTS: usize = 16;
 
@@ -76,17 +79,19 @@ pub(super) async fn keep_connected(
 ) {
     outbox.first_use().await;
     let mut retry = FIRST_RETRY;
+    let mut away = false;
     loop {
         // A new client each time: requests of the old connection must not leave late.
         let (client, mut events) = AsyncClient::new(endpoint.options(), REQUESTS);
         let lost = match accepted(&mut events).await {
             Ok(()) => {
-                retry = FIRST_RETRY;
+                let since = Instant::now();
                 if let Some(topic) = endpoint.available_topic() {
                     outbox.put_state(topic, true.encode(), true);
                 }
                 outbox.connected();
-                tracing::debug!(
+                away = false;
+                tracing::info!(
                     host = endpoint.host,
                     port = endpoint.port,
                     "broker connected"
@@ -102,19 +107,27 @@ pub(super) async fn keep_connected(
                     End::Farewell => {
                         return say_goodbye(&endpoint, &client, &mut events, &outbox).await;
                     }
-                    End::Lost(reason) => reason,
+                    End::Lost(reason) => {
+                        if since.elapsed() >= STABLE {
+                            retry = FIRST_RETRY;
+                        }
+                        reason
+                    }
                 }
             }
             Err(reason) => reason,
         };
-        tracing::warn!(
-            host = endpoint.host,
-            port = endpoint.port,
-            "broker away: {lost}"
-        );
         outbox.disconnected();
-        if inbox.send(Event::Disconnected).await.is_err() {
-            tracing::debug!("the daemon no longer listens");
+        // Told once, not with every try.
+        if !std::mem::replace(&mut away, true) {
+            tracing::warn!(
+                host = endpoint.host,
+                port = endpoint.port,
+                "broker away: {lost}"
+            );
+            if inbox.send(Event::Disconnected).await.is_err() {
+                tracing::debug!("the daemon no longer listens");
+            }
         }
         tokio::time::sleep_until(Instant::now() + jitter(retry)).await;
         retry = (retry * 2).min(LAST_RETRY);

@@ -43,6 +43,8 @@ pub enum LockDefect {
     Senseless,
     /// The capacitor stays empty; the motor works all the same.
     CapacitorEmpty,
+    /// The motor's driver reports a fault.
+    Driver,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,7 +141,7 @@ impl World {
         let inputs = Inputs {
             relay_1_sense: self.contacts_closed(),
             relay_2_sense: false,
-            lock_driver_fault: false,
+            lock_driver_fault: self.lock_defect == LockDefect::Driver,
             digital: DigitalInputs(self.digital),
         };
         let charged = self.lock_defect != LockDefect::CapacitorEmpty;

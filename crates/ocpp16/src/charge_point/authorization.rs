@@ -13,7 +13,7 @@ use crate::profile::{InstalledProfile, Profile, Purpose};
 #[derive(Debug)]
 pub(super) struct Asking {
     id_tag: IdToken,
-    purpose: Intent,
+    intent: Intent,
 }
 
 /// What an accepted identifier leads to.
@@ -78,8 +78,24 @@ impl ChargePoint {
         true
     }
 
+    /// The central system could not be asked: what holds offline holds.
+    pub(super) fn authorization_unanswered(&mut self) {
+        let starts = match self.asking.as_ref().map(|asking| asking.intent) {
+            Some(Intent::Start | Intent::StartRemotely) => {
+                self.configuration.flag(Key::AllowOfflineTxForUnknownId)
+            }
+            Some(Intent::Stop { .. }) | None => false,
+        };
+        let accepted = IdTagInfo {
+            status: AuthorizationStatus::Accepted,
+            parent: None,
+            expiry: None,
+        };
+        self.authorization_answered(starts.then_some(accepted));
+    }
+
     pub(super) fn authorization_answered(&mut self, info: Option<IdTagInfo>) {
-        let Some(Asking { id_tag, purpose }) = self.asking.take() else {
+        let Some(Asking { id_tag, intent }) = self.asking.take() else {
             return;
         };
         let status = info.as_ref().map(|info| info.status);
@@ -88,12 +104,12 @@ impl ChargePoint {
         if !accepted {
             self.note(format!("identifier not accepted: {status:?}"));
         }
-        match purpose {
+        match intent {
             Intent::Start | Intent::StartRemotely => {
                 // The world may have changed while the question was open.
                 let refusal = self.refusal();
                 let starts = accepted && refusal.is_none();
-                if purpose == Intent::Start {
+                if intent == Intent::Start {
                     self.outputs.push(Output::IdTagAnswer(starts));
                 }
                 if starts {
@@ -217,15 +233,15 @@ impl ChargePoint {
         }
     }
 
-    fn ask(&mut self, id_tag: IdToken, purpose: Intent) {
+    fn ask(&mut self, id_tag: IdToken, intent: Intent) {
         self.asking = Some(Asking {
             id_tag: id_tag.clone(),
-            purpose,
+            intent,
         });
         if self.link.online() {
             self.ask_authorization(id_tag);
         } else {
-            self.authorization_answered(None);
+            self.authorization_unanswered();
         }
     }
 

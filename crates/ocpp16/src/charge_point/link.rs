@@ -419,7 +419,7 @@ impl ChargePoint {
                 self.link.boot_at =
                     Some(now.after_seconds(if self.link.open { BOOT_RETRY_S } else { 0 }))
             }
-            Kind::Authorize => self.authorization_answered(None),
+            Kind::Authorize => self.authorization_unanswered(),
             Kind::Status { connector } => self.status_not_delivered(connector),
             Kind::Transaction => {
                 let interval = self

@@ -160,6 +160,8 @@ pub struct ChargePoint {
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     store_fault: Option<Fault>,
+    /// When the whole state is put out again, while it can't be stored.
+    store_again_at: Option<Millis>,
     profiles: Profiles,
     save_profiles_at: Option<Millis>,
     availability: Availability,
@@ -184,6 +186,12 @@ struct Published {
     limit: Option<Option<DeciAmperes>>,
     operative: Option<bool>,
 }
+
+/// Ended transactions that may wait for delivery (guide 3.3.2).
+const MOST_TRANSACTIONS: usize = 336;
+
+/// From a failed change of the durable state until all of it is tried again.
+const STORE_AGAIN_AFTER_S: u64 = 30;
 
 /// From receipt of a charging profile until it is saved, so that a central system that sends one
 /// every few seconds does not wear out the flash (guide 3.4 table 14).
@@ -212,6 +220,7 @@ impl ChargePoint {
             station: None,
             reading: None,
             store_fault: None,
+            store_again_at: None,
             profiles: Profiles::new(stored.profiles),
             save_profiles_at: None,
             availability: Availability {
@@ -241,7 +250,11 @@ impl ChargePoint {
             }
             Input::IdTagPresented(text) => self.id_tag_presented(&text),
             Input::StopRequested(reason) => self.end_transaction(reason, None),
-            Input::StoreFault(fault) => self.store_fault = fault,
+            Input::StoreFault(fault) => {
+                self.store_fault = fault;
+                self.store_again_at =
+                    fault.map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
+            }
             Input::Tick => {}
         }
         self.advance();
@@ -256,6 +269,7 @@ impl ChargePoint {
             self.reporting_deadline(),
             self.limit_deadline(),
             self.save_profiles_at,
+            self.store_again_at,
             self.reset_by,
         ]
         .into_iter()
@@ -283,6 +297,7 @@ impl ChargePoint {
         self.apply_availability();
         self.publish_levels();
         self.save_profiles();
+        self.store_again();
         self.sample_meter();
         self.report_status();
         self.send_next();
@@ -329,14 +344,33 @@ impl ChargePoint {
     /// Restarts when all messages are delivered, or when that takes too long: they are stored.
     fn advance_reset(&mut self) {
         let Some(by) = self.reset_by else { return };
-        let quiet = matches!(self.session, Session::Idle { .. })
-            && self.queue.is_empty()
-            && self.link.idle();
+        let delivered = !self.link.online() || (self.queue.is_empty() && self.link.idle());
+        let quiet = matches!(self.session, Session::Idle { .. }) && delivered;
         if quiet || self.now.monotonic >= by {
             self.reset_by = None;
             let unstored = self.queue.store_all();
             self.store(unstored.into_iter().map(Change::PutMessage).collect());
             self.outputs.push(Output::Reboot);
+        }
+    }
+
+    /// Catches up on what could not be stored; the first success ends the fault.
+    fn store_again(&mut self) {
+        if self
+            .store_again_at
+            .is_some_and(|at| at <= self.now.monotonic)
+        {
+            self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
+            let [station, connector] = self.availability.wanted;
+            let mut changes = vec![Change::Availability { station, connector }];
+            changes.extend(
+                self.transactions
+                    .values()
+                    .cloned()
+                    .map(Change::PutTransaction),
+            );
+            changes.extend(self.queue.all().cloned().map(Change::PutMessage));
+            self.store(changes);
         }
     }
 
@@ -349,7 +383,13 @@ impl ChargePoint {
             .station
             .iter()
             .flat_map(|station| station.faults.iter().copied());
-        station.chain(self.store_fault)
+        let waiting = self
+            .transactions
+            .values()
+            .filter(|one| one.end.is_some())
+            .count();
+        let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
+        station.chain(self.store_fault).chain(full)
     }
 
     /// The wall time, or without a valid one the time since start counted from 1970.

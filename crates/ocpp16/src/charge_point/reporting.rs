@@ -4,7 +4,7 @@ use super::link::Kind;
 use super::session::Session;
 use super::{ChargePoint, EvseSession};
 use crate::configuration::{Configuration, Key};
-use crate::fault::{FaultReport, most_important};
+use crate::fault::{Fault, FaultReport, most_important};
 use crate::message::outgoing::{
     MeterValue, MeterValues, ReadingContext, SampledValue, Status, StatusErrorCode,
     StatusNotification,
@@ -215,7 +215,12 @@ impl ChargePoint {
         } else {
             self.connector_status()
         };
-        Report { status, error }
+        // Faulted without an error would leave everybody guessing.
+        let unnamed = (status == Status::Faulted).then(|| Fault::Evse.report());
+        Report {
+            status,
+            error: error.or(unnamed),
+        }
     }
 
     /// The state of an operative connector without a blocking fault.

@@ -125,7 +125,9 @@ impl ChargePoint {
             return true;
         }
         if until.is_some_and(|until| until <= self.now.monotonic) {
-            self.note("ConnectionTimeOut: no EV came; the authorization lapses");
+            self.note(
+                "ConnectionTimeOut: no EV, or no meter reading, came; the authorization lapses",
+            );
             self.profiles.clear_transaction();
             self.session = Session::Idle { finishing: false };
             return true;

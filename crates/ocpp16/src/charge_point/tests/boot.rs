@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::bench::Bench;
-use crate::{Configuration, Input, Output, Stored, Timestamp};
+use crate::{CiString, Configuration, Input, Output, Stored, Timestamp};
 
 fn boot(status: &str, interval: i64) -> serde_json::Value {
     json!({"status": status, "currentTime": "2026-03-01T12:00:01Z", "interval": interval})
@@ -25,7 +25,7 @@ fn pending_and_rejected_repeat_after_the_interval_and_nothing_else_is_sent() {
     }
 }
 
-// covers: OC-016, OC-020
+// covers: OC-016
 #[test]
 fn an_accepted_boot_notification_is_not_repeated() {
     let mut bench = Bench::online();
@@ -82,6 +82,30 @@ fn the_heartbeat_interval_comes_from_the_answer() {
     assert_eq!(bench.configured, [], "it is not stored");
     bench.pass(20);
     bench.expect_call("Heartbeat");
+}
+
+// covers: OC-011
+#[test]
+fn the_meter_is_named_once_it_is_known() {
+    let mut bench = Bench::configured(&[("bootNotificationOnReconnect", "true")]);
+    bench.input(Input::SocketOpened);
+    let (_, first) = bench.expect_call("BootNotification");
+    assert_eq!(
+        first,
+        json!({"chargePointVendor": "mode3", "chargePointModel": "bench"})
+    );
+    let model = CiString::truncated("Eastron SDM630");
+    bench.input(Input::MeterIdentified {
+        model,
+        serial: Some(CiString::truncated("4711")),
+    });
+    bench.input(Input::SocketClosed);
+    bench.input(Input::SocketOpened);
+    let (_, second) = bench.expect_call("BootNotification");
+    assert_eq!(
+        (&second["meterType"], &second["meterSerialNumber"]),
+        (&json!("Eastron SDM630"), &json!("4711"))
+    );
 }
 
 #[test]
@@ -148,7 +172,7 @@ fn a_boot_notification_can_be_triggered_once_for_each_connection() {
     assert_eq!(bench.status("TriggerMessage", trigger), "Rejected");
 }
 
-// covers: OC-019
+// covers: OC-019, OC-020
 #[test]
 fn the_central_system_is_the_time_source_where_configured() {
     let mut bench = Bench::new();

@@ -253,7 +253,7 @@ fn two_sessions(world: &mut World) {
     world.settle();
 }
 
-// covers: OC-041, BOOT-006, OO-003
+// covers: OC-041, OO-003
 #[test]
 fn dying_after_any_output_leaves_one_start_and_one_stop() {
     let mut whole = World::new(None);

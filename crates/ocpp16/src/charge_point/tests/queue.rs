@@ -277,3 +277,54 @@ fn a_week_offline_keeps_starts_stops_and_a_bounded_number_of_values() {
         crate::Body::Stop(_)
     ));
 }
+
+#[test]
+fn what_could_not_be_stored_is_stored_later() {
+    let mut bench = offline();
+    bench.input(Input::StoreFault(Some(
+        crate::Fault::PersistenceTransactionFailed,
+    )));
+    bench.tag("x");
+    assert_eq!(bench.permit, Some(false), "nobody starts without a record");
+    bench.input(Input::StoreFault(None));
+    bench.tag("x");
+    bench.evse(EvseSession::Charging);
+    // As if these changes had failed.
+    bench.stored = crate::Stored::default();
+    bench.input(Input::StoreFault(Some(
+        crate::Fault::PersistenceTransactionFailed,
+    )));
+    bench.pass(30);
+    assert_eq!(
+        (bench.stored.transactions.len(), bench.stored.messages.len()),
+        (1, 1)
+    );
+}
+
+// covers: OO-004
+#[test]
+fn only_so_many_transactions_may_wait() {
+    let mut bench = offline();
+    for session in 0..336 {
+        offline_session(&mut bench, "x", 2_000 + session);
+    }
+    assert_eq!(bench.stored.transactions.len(), 336);
+    bench.tag("x");
+    assert_eq!(bench.permit, Some(false));
+    bench.input(Input::SocketOpened);
+    let sent = bench.drain();
+    assert!(
+        sent.iter()
+            .any(|(_, payload)| payload["vendorErrorCode"]
+                == json!("PersistenceTooManyTransactions"))
+    );
+    // Delivered, they no longer stand in the way.
+    bench.tag("x");
+    assert!(
+        bench
+            .drain()
+            .iter()
+            .any(|(action, _)| action == "Authorize")
+    );
+    assert_eq!(bench.permit, Some(true));
+}

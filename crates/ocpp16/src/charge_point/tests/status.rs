@@ -121,6 +121,19 @@ fn the_most_important_error_is_reported_and_the_next_one_after_it() {
     }
 }
 
+#[test]
+fn a_fault_without_a_name_is_an_internal_error() {
+    let mut bench = Bench::online();
+    bench.evse(EvseSession::Faulted);
+    let (status, code, _) = last(&mut bench);
+    assert_eq!(
+        (status.as_str(), code.as_str()),
+        ("Faulted", "InternalError")
+    );
+    bench.faults(&[Fault::Evse]);
+    bench.expect_silence();
+}
+
 // covers: OS-010
 #[test]
 fn a_silent_reader_does_not_fault_a_running_charge() {
@@ -131,7 +144,7 @@ fn a_silent_reader_does_not_fault_a_running_charge() {
     assert_eq!(bench.permit, Some(true));
 }
 
-// covers: OS-009, OS-018
+// covers: OS-009
 #[test]
 fn emergency_and_persistence_errors_concern_the_station() {
     let mut bench = Bench::online();

@@ -378,9 +378,12 @@ fn the_evse_can_end_the_transaction() {
 fn without_a_reading_nobody_charges() {
     let mut bench = Bench::online();
     bench.input(Input::Reading(crate::Reading::default()));
-    bench.status("RemoteStartTransaction", json!({"idTag": "x"}));
+    // The meter may be found a little later than the central system.
+    assert_eq!(
+        bench.status("RemoteStartTransaction", json!({"idTag": "x"})),
+        "Accepted"
+    );
     bench.evse(EvseSession::Connected);
-    bench.drain();
     assert_eq!(
         (bench.permit, bench.stored.transactions.len()),
         (Some(false), 0)
@@ -390,6 +393,18 @@ fn without_a_reading_nobody_charges() {
         (bench.permit, bench.stored.transactions.len()),
         (Some(true), 1)
     );
+}
+
+#[test]
+fn a_question_that_the_connection_swallows_is_decided_as_offline() {
+    for (configured, expected) in [("true", true), ("false", false)] {
+        let mut bench = Bench::configured(&[("AllowOfflineTxForUnknownId", configured)]);
+        bench.connect();
+        bench.tag("driver");
+        bench.expect_call("Authorize");
+        bench.input(Input::SocketClosed);
+        assert_eq!(bench.permit, Some(expected));
+    }
 }
 
 // covers: OO-002, OO-008

@@ -1,0 +1,288 @@
+//! The report as docs/reference/performance.md.
+
+use std::time::Duration;
+
+use super::machine::load;
+use super::rig::METER_VALUES_INTERVAL;
+use super::{DAEMONS, Machine, Memory, Report, Samples, Used};
+
+/// In KiB.
+const MEMORY: u64 = 24 * 1024;
+/// In bytes.
+const FLASH: u64 = 16 * 1024 * 1024;
+/// In bytes.
+const TRANSACTION: u64 = 100_000;
+/// In percent of one Cortex-A7 core.
+const CPU: f64 = 3.0;
+
+/// The budget belongs to a board that was not measured, and the host keeps it.
+const OPEN: &str = "open: a budget of the board";
+
+/// The whole page; `machine` was looked at before the run.
+pub fn page(report: &Report, machine: &Machine) -> String {
+    [
+        head(machine),
+        reactions(report),
+        resources(report),
+        daemons(report),
+        peers(report),
+        method(report),
+    ]
+    .join("\n")
+}
+
+fn head(machine: &Machine) -> String {
+    let Machine {
+        cpu,
+        cores,
+        kernel,
+        load: load_before,
+        date,
+        version,
+    } = machine;
+    let load_after = load();
+    format!(
+        "# Performance
+
+Written by `just bench`; don't edit. [How to measure](../how-to/measure.md).
+
+**All figures are of the host below.** The daemons are the product's release build, but board, EV,
+meter and central system are simulated and share the cores with the daemons. The emulated armv7
+machine and a real board are not measured here; only the sizes of the armv7 binaries hold for both.
+
+| | |
+|---|---|
+| machine | {cpu}, {cores} cores |
+| kernel | Linux {kernel} |
+| load average before, after (1, 5, 15 min) | {load_before}; {load_after} |
+| date | {date} |
+| version | {version} |
+
+A load average near the number of cores before the run means that others used the machine: then
+the slow end of the reaction times is theirs.
+"
+    )
+}
+
+fn reactions(report: &Report) -> String {
+    let row = |what: &str, budget: Option<u64>, samples: &Samples| {
+        let (limit, verdict) = match budget.map(Duration::from_millis) {
+            Some(limit) => (
+                format!("{} ms", limit.as_millis()),
+                verdict(samples.percentile(99) <= limit),
+            ),
+            None => ("none".into(), ""),
+        };
+        format!(
+            "| {what} | {limit} | {} | {} | {} | {} | {verdict} |\n",
+            milliseconds(samples.percentile(50)),
+            milliseconds(samples.percentile(99)),
+            milliseconds(samples.max()),
+            samples.count(),
+        )
+    };
+    [
+        "## Reaction times\n\nThe budgets are for p99.\n\n\
+         | from → to | budget | p50 ms | p99 ms | max ms | n | verdict |\n\
+         |---|---|---|---|---|---|---|\n",
+        &row(
+            "EV leaves C → relay 1 commanded open",
+            Some(20),
+            &report.ev_leaves_c,
+        ),
+        "| emergency edge → relay 1 commanded open | 5 ms | | | | 0 | not measured: there is no \
+         emergency input yet |\n",
+        &row(
+            "dynamic limit published → new duty cycle",
+            Some(50),
+            &report.limits,
+        ),
+        &row(
+            "SetChargingProfile sent → new duty cycle",
+            Some(100),
+            &report.profiles,
+        ),
+        &row("small call sent → answer received", None, &report.calls),
+        &row("start of all daemons → ready", Some(2000), &report.starts),
+        "| period of the control loop | 5 ms nominal | | | | 0 | not measured: the edge log does \
+         not show when the pilot is sampled |\n",
+    ]
+    .concat()
+}
+
+fn resources(report: &Report) -> String {
+    let pss: u64 = report.memory.iter().map(|memory| memory.pss).sum();
+    let cpu = |used: &[Used]| used.iter().map(|used| percent(used, report)).sum::<f64>();
+    let idle_cpu = cpu(&report.idle);
+    let seconds = report.plan.window.as_secs();
+    let idle_writes = written(&report.idle);
+    let transactions = report.plan.transactions.max(1) as u64;
+    let transaction = written(&report.transactions) / transactions;
+    let host: u64 = report.sizes.host.iter().sum();
+    let rows = [
+        format!(
+            "| memory of all daemons, idle and connected (PSS) | 24 MiB on armv7 | {} MiB | 1 | {} |",
+            mebibytes(pss),
+            of_the_board(pss <= MEMORY),
+        ),
+        format!(
+            "| CPU of all daemons, idle and connected | 3 % of a Cortex-A7 core | {idle_cpu:.2} % of \
+             a core of this host | {seconds} s | {} |",
+            of_the_board(idle_cpu <= CPU),
+        ),
+        format!(
+            "| CPU of all daemons, charging | none | {:.2} % of a core of this host | {seconds} s | |",
+            cpu(&report.charging),
+        ),
+        format!(
+            "| written while idle | 0 bytes | {idle_writes} bytes | {seconds} s | {} |",
+            verdict(idle_writes == 0),
+        ),
+        format!(
+            "| written per transaction | 100 kB | {} kB | {transactions} | {} |",
+            kilobytes(transaction),
+            verdict(transaction < TRANSACTION),
+        ),
+        format!(
+            "| flash, all stripped binaries, host | none | {} MiB | 1 | |",
+            mebibytes(host / 1024),
+        ),
+        flash_of_armv7(report),
+    ];
+    format!(
+        "## Resources\n\n| what | budget | figure | n | verdict |\n|---|---|---|---|---|\n{}\n",
+        rows.join("\n")
+    )
+}
+
+fn flash_of_armv7(report: &Report) -> String {
+    let what = "flash, all stripped binaries, armv7";
+    match &report.sizes.armv7 {
+        Some(sizes) => {
+            let sum: u64 = sizes.iter().sum();
+            let (figure, verdict) = (mebibytes(sum / 1024), verdict(sum <= FLASH));
+            format!("| {what} | 16 MiB | {figure} MiB | 1 | {verdict} |")
+        }
+        None => format!("| {what} | 16 MiB | | 0 | not measured: run `just cross` first |"),
+    }
+}
+
+fn daemons(report: &Report) -> String {
+    let seconds = report.plan.window.as_secs();
+    let transactions = report.plan.transactions.max(1) as u64;
+    let mut text = format!(
+        "## Each daemon\n\n\
+         | daemon | PSS KiB | RSS KiB | CPU idle | CPU charging | written idle, {seconds} s \
+         | written charging, {seconds} s | written per transaction | stripped, host kB \
+         | stripped, armv7 kB |\n|---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for (index, daemon) in DAEMONS.iter().enumerate() {
+        let Memory { pss, rss, .. } = report.memory[index];
+        let (idle, charging) = (&report.idle[index], &report.charging[index]);
+        let armv7 = report.sizes.armv7.as_ref();
+        text += &format!(
+            "| {daemon} | {pss} | {rss} | {:.2} % | {:.2} % | {} B | {} B | {} B | {} | {} |\n",
+            percent(idle, report),
+            percent(charging, report),
+            idle.written,
+            charging.written,
+            report.transactions[index].written / transactions,
+            report.sizes.host[index] / 1000,
+            armv7.map_or_else(|| "-".into(), |sizes| (sizes[index] / 1000).to_string()),
+        );
+    }
+    text
+}
+
+fn peers(report: &Report) -> String {
+    let ocppd = DAEMONS.iter().position(|daemon| *daemon == "ocppd");
+    let ocppd = ocppd.expect("one of the daemons");
+    let window = report.plan.window;
+    let rss = report.memory[ocppd].rss as f64 / 1024.0;
+    let cpu = report.idle[ocppd].cpu.as_millis();
+    let (p50, p99) = (report.calls.percentile(50), report.calls.percentile(99));
+    format!(
+        "## Beside two other charge points
+
+Both were measured once on another x86-64 machine, over loopback and plain ws, with another
+central system than ours: orders of magnitude, no race.
+
+| | ocppd | MicroOcppSimulator | open-ocpp example |
+|---|---|---|---|
+| RSS, connected and idle | {rss:.1} MiB | 4.8 MB | 15.1 MB |
+| CPU while idle | {cpu} ms in {} s | 18 ms in 30 s | 30 ms in 30 s |
+| call latency p50 / p99 | {} / {} ms | 0.139 / 0.233 ms | 0.207 / 4.29 ms |
+| CPU per small call | {:.3} ms | 0.032 ms | 0.067 ms |
+",
+        window.as_secs(),
+        milliseconds(p50),
+        milliseconds(p99),
+        report.cpu_per_call.as_secs_f64() * 1000.0,
+    )
+}
+
+fn method(report: &Report) -> String {
+    let plan = report.plan;
+    format!(
+        "## Method
+
+* Daemons: release build, log level info into nothing (the product's journal is not theirs), one
+  process each, mosquitto as broker. The broker is not counted.
+* Percentiles are of the nearest rank: always a sample that was seen. With fewer than 100 samples,
+  p99 is the maximum.
+* Reaction times end at an edge in the simulator's log: microseconds of CLOCK_MONOTONIC when the
+  output changed at the simulated board. Before each cause, a random pause keeps it out of step
+  with the 5 ms of the control loop.
+* EV leaves C: {} stations side by side, each with a broker and an evsed, {} departures each; from
+  S2 opening at the EV (not from the sample that shows it) to the command of relay 1. A contactor
+  closes at most every 10 s, hence side by side; the load of the others is in the figures.
+* Dynamic limit: from handing the message to an MQTT client, through the broker, while charging.
+* SetChargingProfile: a TxDefaultProfile with one period, from handing the call to the simulated
+  central system, through ocppd (which stores it), broker and evsed, while charging.
+* Small call: GetConfiguration of one key, thread to thread through the simulated central system.
+* Start: from starting the first of the three processes until the session is `idle`, the meter is
+  available and `ocpp/online` is 1; nothing was stored before.
+* Memory: /proc/PID/smaps_rollup, a few seconds after the start. Pages shared with other programs
+  count in part.
+* CPU: utime + stime of /proc/PID/stat, in steps of 10 ms per daemon.
+* Writes: write_bytes of /proc/PID/io on a disk, whole pages. A transaction charges for {} s, with
+  MeterValues every {METER_VALUES_INTERVAL} s, from plug to unplug.
+",
+        plan.stations,
+        plan.departures,
+        plan.transaction.as_secs(),
+    )
+}
+
+fn percent(used: &Used, report: &Report) -> f64 {
+    100.0 * used.cpu.as_secs_f64() / report.plan.window.as_secs_f64()
+}
+
+fn written(used: &[Used]) -> u64 {
+    used.iter().map(|used| used.written).sum()
+}
+
+fn verdict(within: bool) -> &'static str {
+    if within {
+        "within budget"
+    } else {
+        "over budget"
+    }
+}
+
+/// What is too much on the host is too much; what is not proves nothing for the board.
+fn of_the_board(within: bool) -> &'static str {
+    if within { OPEN } else { verdict(false) }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64() * 1000.0)
+}
+
+fn mebibytes(kibibytes: u64) -> String {
+    format!("{:.1}", kibibytes as f64 / 1024.0)
+}
+
+fn kilobytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1000.0)
+}

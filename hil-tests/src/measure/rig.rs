@@ -1,0 +1,149 @@
+//! A complete station with its central system, run as the product runs it.
+
+use std::path::Path;
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use simulator::central_system::{CentralSystem, Options};
+
+use super::usage::{Memory, Used};
+use super::{DAEMONS, usage};
+use crate::{Bench, LATER, Process, SOON, Settings};
+
+const CARD: &str = "04A1B2C3D4";
+const SESSION: &str = "port0/session/state";
+/// In seconds: the writes of a transaction depend on it, so the page names it.
+pub(super) const METER_VALUES_INTERVAL: u32 = 10;
+
+/// All daemons, connected.
+pub(super) struct Rig {
+    daemons: Vec<(&'static str, Process)>,
+    pub(super) bench: Bench,
+    pub(super) central: CentralSystem,
+}
+
+impl Rig {
+    /// Start everything; and how long the daemons took until a car could be charged.
+    pub(super) fn start() -> (Self, Duration) {
+        let central = CentralSystem::start(Options::default()).expect("a central system");
+        let settings = Settings::default()
+            .with_central_system(central.uri())
+            .with("ocpp/MeterValueSampleInterval", METER_VALUES_INTERVAL);
+        let bench = Bench::prepare(&settings);
+        let start = Instant::now();
+        let daemons = DAEMONS.map(|daemon| (daemon, run(&bench, daemon))).into();
+        let ready = [
+            (SESSION, "idle"),
+            ("port0/metering/meter/available", "1"),
+            ("ocpp/online", "1"),
+        ]
+        .map(|(topic, value)| {
+            let seen = bench
+                .observer
+                .wait_since(0, LATER, |seen| {
+                    seen.topic == topic && seen.payload == value
+                })
+                .unwrap_or_else(|| panic!("{topic} is not {value}\n{}", bench.observer.tail()));
+            seen.at.saturating_duration_since(start)
+        });
+        let rig = Self {
+            daemons,
+            bench,
+            central,
+        };
+        rig.expect_status("Available");
+        (rig, ready.into_iter().max().unwrap_or_default())
+    }
+
+    /// Plug in, hold the card to the reader, and wait until the car draws 32 A.
+    pub(super) fn begin_transaction(&self) {
+        self.central.mark();
+        self.bench.plug_in();
+        self.bench.expect(SESSION, "connected", SOON);
+        self.bench.swipe(CARD);
+        self.bench.expect(SESSION, "charging", LATER);
+        self.expect_status("Charging");
+        self.bench.wait_for("the car draws 32 A", SOON, |plant| {
+            plant.line_currents().iter().all(|amperes| *amperes > 31.9)
+        });
+    }
+
+    /// Hold the card to the reader again, and unplug.
+    pub(super) fn end_transaction(&self) {
+        self.central.mark();
+        self.bench.swipe(CARD);
+        if let Err(report) = self.central.wait_for("StopTransaction", |_| true, LATER) {
+            panic!("{report}");
+        }
+        self.bench.unplug();
+        self.bench.expect(SESSION, "idle", LATER);
+        self.expect_status("Available");
+    }
+
+    fn expect_status(&self, expected: &str) {
+        let fits = |status: &Value| status["connectorId"] == 1 && status["status"] == expected;
+        if let Err(report) = self.central.wait_for("StatusNotification", fits, LATER) {
+            panic!("{report}");
+        }
+    }
+
+    /// Let what has just happened fade away.
+    pub(super) fn settle(&self) {
+        self.spend(Duration::from_secs(5));
+    }
+
+    /// Let time pass: here time is the thing measured.
+    pub(super) fn spend(&self, time: Duration) {
+        spend(time);
+    }
+
+    /// Memory of each daemon now.
+    pub(super) fn memory(&self) -> Vec<Memory> {
+        self.daemons
+            .iter()
+            .map(|(daemon, process)| usage::memory(daemon, process.id()))
+            .collect()
+    }
+
+    /// What a daemon has used since its start.
+    pub(super) fn used(&self, daemon: &str) -> Used {
+        let (daemon, process) = self
+            .daemons
+            .iter()
+            .find(|(name, _)| *name == daemon)
+            .unwrap_or_else(|| panic!("{daemon} is not part of the rig"));
+        usage::used(daemon, process.id())
+    }
+
+    /// What each daemon uses within `window`.
+    pub(super) fn used_in(&self, window: Duration) -> Vec<Used> {
+        self.used_while(|| spend(window))
+    }
+
+    /// What each daemon uses while `action` runs.
+    pub(super) fn used_while(&self, action: impl FnOnce()) -> Vec<Used> {
+        let before = DAEMONS.map(|daemon| self.used(daemon));
+        action();
+        before
+            .map(|before| self.used(before.daemon) - before)
+            .into()
+    }
+}
+
+/// Run a daemon at the product's log level. The journal is not the daemon's writing,
+/// so the log goes nowhere.
+pub(super) fn run(bench: &Bench, daemon: &str) -> Process {
+    std::fs::create_dir_all(bench.path(&format!("state/{daemon}"))).expect("a state directory");
+    let mut command = bench.command(daemon);
+    command.args(["--log", "info"]);
+    Process::start(&mut command, Path::new("/dev/null"))
+}
+
+/// Let time pass.
+pub(super) fn spend(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        park_timeout(left);
+    }
+}
