@@ -5,14 +5,14 @@
     reason = "a test ends where it fails"
 )]
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use daemon_kit::{Bus, Event};
 use simulator::bus::{Fault, SharedLine};
+use simulator::mosquitto::Mosquitto;
 use simulator::recloser::Recloser;
 use topic_map::{
     Publisher, RCD_RECLOSER_ERROR, RCD_RECLOSER_STATE_ACTUAL, RCD_RECLOSER_STATE_CONFIRM,
@@ -55,8 +55,7 @@ struct Bench {
     seen: Seen,
     daemon: Process,
     log: Arc<Mutex<Vec<String>>>,
-    _broker: Process,
-    port: u16,
+    broker: Mosquitto,
     directory: tempfile::TempDir,
 }
 
@@ -70,8 +69,8 @@ impl Bench {
         let line = SharedLine::start(vec![Box::new(recloser.at(3))]).unwrap();
         prepare(&line);
         let directory = tempfile::tempdir().unwrap();
-        let (broker, port) = start_broker(&directory);
-        let bus = Bus::connect("test", "127.0.0.1", port);
+        let broker = Mosquitto::start(directory.path()).unwrap();
+        let bus = Bus::connect("test", "127.0.0.1", broker.port());
         bus.subscribe(&RCD_RECLOSER_ERROR);
         bus.subscribe(&RCD_RECLOSER_STATE_ACTUAL);
         bus.subscribe(&RCD_RECLOSER_STATE_CONFIRM);
@@ -84,7 +83,7 @@ impl Bench {
             std::fs::create_dir(directory.path().join("profiles")).unwrap();
             std::fs::write(directory.path().join("profiles/geya.json"), profile).unwrap();
         }
-        let (daemon, log) = start_daemon(&directory, port);
+        let (daemon, log) = start_daemon(&directory, broker.port());
         Self {
             recloser,
             line,
@@ -92,8 +91,7 @@ impl Bench {
             seen: Seen::default(),
             daemon,
             log,
-            _broker: broker,
-            port,
+            broker,
             directory,
         }
     }
@@ -171,28 +169,6 @@ impl Bench {
             self.listen().await;
         }
     }
-}
-
-fn start_broker(directory: &tempfile::TempDir) -> (Process, u16) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let path = directory.path().join("mosquitto.conf");
-    let mut file = std::fs::File::create(&path).unwrap();
-    writeln!(file, "listener {port} 127.0.0.1\nallow_anonymous true").unwrap();
-    let broker = Command::new("/usr/sbin/mosquitto")
-        .arg("-c")
-        .arg(&path)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let broker = Process(broker);
-    let deadline = Instant::now() + DEADLINE;
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < deadline, "mosquitto does not listen");
-        std::thread::yield_now();
-    }
-    (broker, port)
 }
 
 fn start_daemon(directory: &tempfile::TempDir, port: u16) -> (Process, Arc<Mutex<Vec<String>>>) {
@@ -352,7 +328,7 @@ async fn a_retained_request_is_no_request() {
     );
     assert!(bench.exit_status().await.success());
     bench.until_error(true).await;
-    (bench.daemon, bench.log) = start_daemon(&bench.directory, bench.port);
+    (bench.daemon, bench.log) = start_daemon(&bench.directory, bench.broker.port());
     bench.until_said("retained; ignored").await;
     bench.until_state(CLOSE).await;
     assert_eq!(bench.recloser.commands(), 2);

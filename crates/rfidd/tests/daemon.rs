@@ -209,7 +209,7 @@ async fn a_shared_readers_card_goes_to_the_station_that_waits_for_it() {
     let field = Field::default();
     let line = sl032(&field);
     let remotes = [(); 3].map(|()| Broker::start());
-    let uri = |broker: &Broker| format!("{{ \"uri\": \"mqtt://127.0.0.1:{}\" }}", broker.port);
+    let uri = |broker: &Broker| format!("{{ \"uri\": \"mqtt://127.0.0.1:{}\" }}", broker.port());
     // An item without uri counts: the third broker is the fourth item.
     let uris = [
         uri(&remotes[0]),
@@ -257,7 +257,7 @@ async fn a_remote_broker_that_is_away_hinders_nobody_and_is_found_again() {
     remote.stop();
     let settings = format!(
         "\"enable\": true, \"remote_ports\": [{{ \"uri\": \"mqtt://127.0.0.1:{}\" }}]",
-        remote.port
+        remote.port()
     );
     let mut bench = Bench::start(&line, &settings).await;
     bench.until_available(true).await;

@@ -1,7 +1,6 @@
 //! Brokers, an observer at each, and the daemon.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use daemon_kit::{Bus, Event};
 use simulator::bus::SharedLine;
+use simulator::mosquitto::Mosquitto;
 use simulator::rfid::Field;
 use topic_map::{
     Payload, RFID_AUTHORIZATION_REQUEST, RFID_AUTHORIZEREQ, RFID_AVAILABLE, RfidTag, SESSION_STATE,
@@ -33,56 +33,36 @@ impl Drop for Process {
     }
 }
 
-/// A mosquitto on a port of its own.
+/// A broker in a directory of its own.
 pub struct Broker {
-    process: Option<Process>,
-    pub port: u16,
-    directory: tempfile::TempDir,
+    mosquitto: Mosquitto,
+    _directory: tempfile::TempDir,
 }
 
 impl Broker {
     pub fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut broker = Self {
-            process: None,
-            port: free.local_addr().unwrap().port(),
-            directory: tempfile::tempdir().unwrap(),
-        };
-        drop(free);
-        broker.run();
-        broker
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            mosquitto: Mosquitto::start(directory.path()).unwrap(),
+            _directory: directory,
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.mosquitto.port()
     }
 
     pub fn stop(&mut self) {
-        self.process = None;
+        self.mosquitto.stop();
     }
 
     pub fn run(&mut self) {
-        let path = self.directory.path().join("mosquitto.conf");
-        let mut file = std::fs::File::create(&path).unwrap();
-        writeln!(
-            file,
-            "listener {} 127.0.0.1\nallow_anonymous true",
-            self.port
-        )
-        .unwrap();
-        let process = Command::new("/usr/sbin/mosquitto")
-            .arg("-c")
-            .arg(&path)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.process = Some(Process(process));
-        let deadline = Instant::now() + DEADLINE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < deadline, "mosquitto does not listen");
-            std::thread::yield_now();
-        }
+        self.mosquitto.run().unwrap();
     }
 
     /// Somebody who sees all that rfidd tells.
     pub async fn observe(&self, name: &'static str) -> Observer {
-        let mut bus = Bus::connect(name, "127.0.0.1", self.port);
+        let mut bus = Bus::connect(name, "127.0.0.1", self.port());
         bus.subscribe(&RFID_AVAILABLE);
         bus.subscribe(&RFID_AUTHORIZATION_REQUEST);
         bus.subscribe(&RFID_AUTHORIZEREQ);
@@ -101,7 +81,7 @@ impl Broker {
         let tag = RfidTag::decode(payload.as_bytes()).unwrap();
         let info = topic_map::TopicInfo::state(topic, topic_map::Publisher::Customer, "test");
         let topic = topic_map::Topic::<RfidTag>::new(info);
-        let mut bus = Bus::connect("retainer", "127.0.0.1", self.port);
+        let mut bus = Bus::connect("retainer", "127.0.0.1", self.port());
         bus.publish(&topic, &tag);
         bus.subscribe(&topic);
         let back = async { while !matches!(bus.recv().await, Event::Message(_)) {} };
@@ -179,7 +159,7 @@ pub struct Bench {
     observer: Observer,
     daemon: Process,
     log: Arc<Mutex<Vec<String>>>,
-    _broker: Broker,
+    broker: Broker,
     _directory: tempfile::TempDir,
 }
 
@@ -228,7 +208,7 @@ impl Bench {
             .arg("--config-dir")
             .arg(directory.path())
             .arg("--mqtt")
-            .arg(format!("127.0.0.1:{}", broker.port))
+            .arg(format!("127.0.0.1:{}", broker.port()))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -244,14 +224,14 @@ impl Bench {
             observer,
             daemon: Process(daemon),
             log,
-            _broker: broker,
+            broker,
             _directory: directory,
         }
     }
 
     /// Somebody else at the daemon's broker.
     pub async fn observe(&self, name: &'static str) -> Observer {
-        self._broker.observe(name).await
+        self.broker.observe(name).await
     }
 
     pub async fn until_available(&mut self, available: bool) {
