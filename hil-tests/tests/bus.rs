@@ -69,7 +69,9 @@ impl Bench {
                 .arg("--config-dir")
                 .arg(directory.path())
                 .arg("--mqtt")
-                .arg(format!("127.0.0.1:{}", broker.port()));
+                .arg(format!("127.0.0.1:{}", broker.port()))
+                .arg("--log")
+                .arg("debug");
             let log = directory.path().join(format!("{daemon}.log"));
             (daemon, Process::start(&mut command, &log))
         });
@@ -118,6 +120,12 @@ impl Bench {
             seen.topic == "port0/rcd/recloser/state/confirm"
         });
         answer.expect("an answer").payload
+    }
+
+    /// What the daemons said.
+    fn logs(&self) -> String {
+        let log = |(daemon, process): (&&str, &Process)| format!("--- {daemon}\n{}", process.log());
+        self.daemons.iter().map(log).collect()
     }
 
     /// Whatever was published, it was true.
@@ -267,7 +275,7 @@ fn one_broken_device_disturbs_no_other_and_all_recover() {
                 assert!(
                     answer == target || (may_disturb && answer == "notAvailable"),
                     "{fault:?} of device {broken}: {answer}\n{}",
-                    bench.daemons["recloserd"].log()
+                    bench.logs()
                 );
             }
             let is_lost = |seen: &Seen| {
@@ -278,7 +286,8 @@ fn one_broken_device_disturbs_no_other_and_all_recover() {
             let lost = bench.observer.since(mark).into_iter().find(is_lost);
             assert!(
                 lost.is_none() || may_disturb,
-                "{fault:?} of device {broken}: {lost:?}"
+                "{fault:?} of device {broken}: {lost:?}\n{}",
+                bench.logs()
             );
             bench.line.repair(broken);
             for (topic, good) in AVAILABLE {

@@ -30,7 +30,7 @@ pub(crate) enum Received {
 }
 
 /// Requests of the functions 1 to 6 have the same eight bytes.
-const REQUEST_LENGTH: usize = 8;
+pub(crate) const REQUEST_LENGTH: usize = 8;
 
 pub(crate) fn receive(bytes: &[u8]) -> Received {
     if bytes.len() < REQUEST_LENGTH {

@@ -128,8 +128,8 @@ pub struct ModbusRecloser {
 }
 
 impl Device for ModbusRecloser {
-    fn hear(&mut self, bytes: &[u8], after_silence: bool) -> Option<Vec<u8>> {
-        let request = self.requests.request(bytes, after_silence)?;
+    fn hear(&mut self, bytes: &[u8], _after_silence: bool) -> Option<Vec<u8>> {
+        let request = self.requests.request(bytes)?;
         let mut drive = self.recloser.lock();
         if (request.function, request.start) == (6, COMMAND) {
             drive.command(request.operand);

@@ -69,8 +69,8 @@ impl ModbusReader {
 }
 
 impl Device for ModbusReader {
-    fn hear(&mut self, bytes: &[u8], after_silence: bool) -> Option<Vec<u8>> {
-        let request = self.registers.request(bytes, after_silence)?;
+    fn hear(&mut self, bytes: &[u8], _after_silence: bool) -> Option<Vec<u8>> {
+        let request = self.registers.request(bytes)?;
         let uid = self.field.look().first().cloned().unwrap_or_default();
         let mut words = vec![uid.len() as u16];
         words.extend((0..5).map(|pair| {
