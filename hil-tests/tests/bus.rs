@@ -106,7 +106,7 @@ impl Bench {
         let deadline = Instant::now() + SOON;
         while self.field.looks() < enough {
             assert!(Instant::now() < deadline, "nobody looks for cards");
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         took
     }
@@ -308,7 +308,7 @@ fn a_daemon_that_ends_leaves_the_line_to_the_others() {
         let deadline = Instant::now() + SOON;
         while !is_free(bench.line.path()) {
             assert!(Instant::now() < deadline, "the port stays locked");
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         let mark = bench.observer.mark();
         let read = bench.observer.wait_since(mark, SOON, |seen| {
