@@ -136,8 +136,15 @@ fn a_card_starts_a_session_and_a_lost_reader_neither_stops_nor_starts_one() {
 
     bench.unplug();
     bench.expect(SESSION, "idle", LATER);
+    central.mark();
     bench.plug_in();
-    bench.expect(SESSION, "connected", SOON);
+    central
+        .wait_for(
+            "StatusNotification",
+            |status| status["status"] == "Preparing",
+            LATER,
+        )
+        .unwrap();
     let remote = json!({ "connectorId": 1, "idTag": ID_TAG });
     let answer = central
         .call("RemoteStartTransaction", remote, SOON)

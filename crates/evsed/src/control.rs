@@ -6,23 +6,42 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use board::Board;
-use evse_core::{Actuation, Config, Event, Input, Machine, Millis, Request, Sample, Status};
+use evse_core::{
+    Actuation, Config, Event, Input, Machine, Millis, Request, Sample, SensorFault, Status,
+    UnlockResult,
+};
 use tokio::sync::mpsc;
 
 use crate::inbox::Inbox;
 
 /// From one round of measurements to the next; a round takes 3.5 ms of it (S2).
 const CYCLE: Duration = Duration::from_millis(5);
+/// From one look at the inputs to the next while a contactor is closed: an edge
+/// that must open it waits for one look, or for a round in between (S3).
+const LOOK: Duration = Duration::from_millis(1);
 /// How long a board may refuse an output before the process gives up.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Reports that may wait for the other thread.
 const QUEUE: usize = 128;
 
+/// What has happened since start; a status can be skipped, an event can't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Happened {
+    /// Limits that have arrived.
+    pub limits: u64,
+    /// Self tests of the residual current device that have ended.
+    pub rcd_tests: u64,
+    /// Answers to requests to unlock.
+    pub unlocks: u64,
+    /// The latest of these answers.
+    pub unlock: Option<UnlockResult>,
+}
+
 /// What the control thread tells.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// The status has changed, or a limit has arrived; limits are counted.
-    Status(Status, u64),
+    /// The status has changed, or something has happened.
+    Status(Status, Happened),
     /// The thread has ended by itself, with relays open as far as the board obeys.
     Ended(String),
 }
@@ -30,7 +49,7 @@ pub(crate) enum Report {
 /// The handle of the control thread.
 pub(crate) struct Control {
     inbox: Arc<Inbox>,
-    reports: mpsc::Receiver<(Status, u64)>,
+    reports: mpsc::Receiver<(Status, Happened)>,
     progress: Arc<AtomicU64>,
     progress_seen: u64,
     thread: Option<JoinHandle<()>>,
@@ -50,7 +69,9 @@ impl Control {
             start,
             inbox: Arc::clone(&inbox),
             outbox,
-            limits: 0,
+            looks: config.rcd.is_some() || config.emergency.is_some(),
+            is_closed: false,
+            happened: Happened::default(),
             unsent: None,
             last: None,
             progress: Arc::clone(&progress),
@@ -75,7 +96,7 @@ impl Control {
     /// The next report. Cancel safe.
     pub(crate) async fn report(&mut self) -> Report {
         match self.reports.recv().await {
-            Some((status, limits)) => Report::Status(status, limits),
+            Some((status, happened)) => Report::Status(status, happened),
             None => Report::Ended("the control thread has ended".into()),
         }
     }
@@ -111,10 +132,14 @@ struct Controller {
     disobeys_since: Option<Instant>,
     start: Instant,
     inbox: Arc<Inbox>,
-    outbox: mpsc::Sender<(Status, u64)>,
-    limits: u64,
-    unsent: Option<(Status, u64)>,
-    last: Option<(Status, u64)>,
+    outbox: mpsc::Sender<(Status, Happened)>,
+    /// There are inputs that can't wait for the next round.
+    looks: bool,
+    /// A contactor is commanded closed.
+    is_closed: bool,
+    happened: Happened,
+    unsent: Option<(Status, Happened)>,
+    last: Option<(Status, Happened)>,
     progress: Arc<AtomicU64>,
 }
 
@@ -139,15 +164,24 @@ impl Controller {
         }
     }
 
-    /// Take requests until `next`, late or not one batch of them; false when
-    /// asked to stop. The inbox is small, so the next round is never far.
+    /// Take requests and look at the inputs until `next`, late or not one batch of
+    /// requests; false when asked to stop. The inbox is small, so neither a look
+    /// nor the next round is ever far.
     fn serve_until(&mut self, next: Instant) -> bool {
+        let mut look_at = Instant::now() + LOOK;
         loop {
-            let Some(requests) = self.inbox.take_until(next) else {
+            let looks = self.looks && self.is_closed && self.disobeys_since.is_none();
+            let wake = if looks { next.min(look_at) } else { next };
+            let Some(requests) = self.inbox.take_until(wake) else {
                 return false;
             };
             for request in requests {
                 self.step(Input::Request(request));
+            }
+            if looks && Instant::now() >= wake {
+                let inputs = self.board.inputs().map_err(|_| SensorFault);
+                self.step(Input::Inputs(inputs));
+                look_at = Instant::now() + LOOK;
             }
             if Instant::now() >= next {
                 return true;
@@ -167,17 +201,32 @@ impl Controller {
                 self.disobeys_since.get_or_insert_with(Instant::now);
             }
         }
+        self.is_closed = step.actuation.relay_1;
         for event in step.events.iter() {
-            if event == Event::LimitReceived {
-                self.limits += 1;
-            }
+            self.note(event);
         }
         self.tell(self.machine.status());
     }
 
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::LimitReceived => self.happened.limits += 1,
+            Event::RcdTestEnded => self.happened.rcd_tests += 1,
+            Event::Unlock(result) => {
+                self.happened.unlocks += 1;
+                self.happened.unlock = Some(result);
+            }
+            // The status tells.
+            Event::SessionStarted
+            | Event::ChargingStarted
+            | Event::ChargingStopped(_)
+            | Event::SessionEnded(_) => {}
+        }
+    }
+
     /// Report a change; when the other thread is slow, the latest status waits.
     fn tell(&mut self, status: Status) {
-        let report = (status, self.limits);
+        let report = (status, self.happened);
         if self.last != Some(report) {
             self.last = Some(report);
             self.unsent = Some(report);
@@ -197,7 +246,7 @@ mod tests {
     use board::BoardError;
     use evse_core::{
         Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, PilotPeaks,
-        RotaryPosition,
+        RotaryPosition, SecondRelay, Ventilation, WakeUp,
     };
 
     use super::*;
@@ -244,6 +293,13 @@ mod tests {
         contactor_feedback: Feedback::None,
         authentication: Authentication::Free,
         always_accept_state_d: false,
+        rcd: None,
+        emergency: None,
+        relay_2: SecondRelay::Ventilation(Ventilation::NONE),
+        wake_up: WakeUp {
+            after_authorization: false,
+            after_timeout: false,
+        },
     };
 
     fn limit(amperes: u32) -> Request {

@@ -73,7 +73,13 @@ fn replaces(newer: Request, older: Request) -> bool {
         | (R::BackendOperation(_), R::BackendOperation(_))
         | (R::BrokerLost, R::BrokerLost | R::BrokerConnected)
         | (R::BrokerConnected, R::BrokerConnected)
-        | (R::Unlock, R::Unlock) => true,
+        | (R::Unlock, R::Unlock)
+        | (R::TestRcd, R::TestRcd)
+        | (R::Phases(_), R::Phases(_))
+        | (R::PhaseSwitchDelay(_), R::PhaseSwitchDelay(_))
+        | (R::VentilationAvailable(_), R::VentilationAvailable(_))
+        | (R::VentilationActual(_), R::VentilationActual(_))
+        | (R::VentilationTarget(_), R::VentilationTarget(_)) => true,
         (R::Authorization(new), R::Authorization(old)) => {
             new == Grant::Revoked || old != Grant::Revoked
         }

@@ -7,17 +7,15 @@
 mod configuration;
 mod control;
 mod inbox;
+mod lines;
 mod publications;
 mod requests;
 mod safe_state;
 
-use daemon_kit::{Context, DaemonOption, Error, Event};
-use evse_core::{Actuation, Grant, Request};
+use daemon_kit::{Bus, Context, DaemonOption, Error, Event};
+use evse_core::{Actuation, Config, Grant, Request, SecondRelay, VentilationControl};
 use tokio::time::{Instant, MissedTickBehavior};
-use topic_map::{
-    AUTHORIZATION_STATUS, AVAILABILITY_TARGET, EVSE_BASIC_MAXCURRENTLIMIT,
-    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET,
-};
+use topic_map as topics;
 
 use control::{Control, Report};
 use publications::Publications;
@@ -60,12 +58,8 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     let config = configuration::machine(&customer, &context.arguments.config_dir, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
-    let mut requests = Requests::default();
-    context.bus.subscribe(&AVAILABILITY_TARGET);
-    context.bus.subscribe(&OCPP_AVAILABILITY_TARGET);
-    context.bus.subscribe(&AUTHORIZATION_STATUS);
-    context.bus.subscribe(&EVSE_BASIC_MAXCURRENTLIMIT);
-    context.bus.subscribe_family(&GLOBAL_DYN_CURRENT_LIMIT);
+    let mut requests = Requests::new(config.authentication);
+    subscribe(&context.bus, &config);
     let mut control = Control::start(board, config)
         .map_err(|error| Error::failed("start the control thread", error))?;
     tracing::info!(board = name, ?config, "supervising");
@@ -77,8 +71,11 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         tokio::select! {
             () = context.shutdown.requested() => break,
             report = control.report() => match report {
-                Report::Status(status, limits) => {
-                    if publications.publish(&status, limits)
+                Report::Status(status, happened) => {
+                    if let Some(result) = publications.unlock_answered(happened) {
+                        publications.answer_unlock(requests.unlocked(), result);
+                    }
+                    if publications.publish(&status, happened)
                         && !std::mem::replace(&mut ready, true)
                     {
                         context.supervisor.ready();
@@ -95,11 +92,14 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                         control.request(request);
                         if request == Request::Authorization(Grant::OneSession) {
                             // If it was kept, the broker says so, and it holds for all sessions.
-                            context.bus.refresh(&AUTHORIZATION_STATUS);
+                            context.bus.refresh(&topics::AUTHORIZATION_STATUS);
                         }
                     }
                 }
-                Event::Connected => control.request(Request::BrokerConnected),
+                Event::Connected => {
+                    requests.connected();
+                    control.request(Request::BrokerConnected);
+                }
                 Event::Disconnected => control.request(Request::BrokerLost),
             },
             _ = heartbeat.tick() => {
@@ -114,4 +114,27 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     publications.publish_safe();
     tracing::info!("stopped with relays open");
     Ok(())
+}
+
+fn subscribe(bus: &Bus, config: &Config) {
+    bus.subscribe(&topics::AVAILABILITY_TARGET);
+    bus.subscribe(&topics::OCPP_AVAILABILITY_TARGET);
+    bus.subscribe(&topics::AUTHORIZATION_STATUS);
+    bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    bus.subscribe(&topics::PLUG_LOCK_UNLOCK_REQUEST);
+    bus.subscribe(&topics::RCD_TEST_PERFORM);
+    bus.subscribe_family(&topics::GLOBAL_DYN_CURRENT_LIMIT);
+    match config.relay_2 {
+        SecondRelay::PhaseSwitch(_) => {
+            bus.subscribe(&topics::EVSE_PHASE_TARGET);
+            bus.subscribe(&topics::EVSE_PHASE_SWITCH_DELAY);
+        }
+        // Otherwise these topics are the station's own.
+        SecondRelay::Ventilation(fan) if fan.control == VentilationControl::External => {
+            bus.subscribe(&topics::VENTILATION_AVAILABLE);
+            bus.subscribe(&topics::VENTILATION_STATE_ACTUAL);
+            bus.subscribe(&topics::VENTILATION_STATE_TARGET);
+        }
+        SecondRelay::Ventilation(_) => {}
+    }
 }

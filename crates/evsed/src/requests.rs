@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, PhaseCount, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
-    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
+    EVSE_BASIC_MAXCURRENTLIMIT, EVSE_PHASE_SWITCH_DELAY, EVSE_PHASE_TARGET,
+    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PLUG_LOCK_UNLOCK_REQUEST, PayloadError,
+    PhaseTarget, RCD_TEST_PERFORM, SwitchDelay, VENTILATION_AVAILABLE, VENTILATION_STATE_ACTUAL,
+    VENTILATION_STATE_TARGET,
 };
 
 /// Names from outside that are remembered as complained of.
@@ -15,11 +18,29 @@ const NAMES: usize = 32;
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    authentication: Authentication,
+    /// The last word on authorisation that was not kept, on this connection.
+    live: Option<bool>,
     names: DynamicNames,
     complained: BTreeSet<String>,
+    /// Requests to unlock that wait for their answer.
+    unlocking: Vec<String>,
 }
 
 impl Requests {
+    /// For a station that authorises like this.
+    pub(crate) fn new(authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            ..Self::default()
+        }
+    }
+
+    /// A new connection: what the broker has kept is news again.
+    pub(crate) fn connected(&mut self) {
+        self.live = None;
+    }
+
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
@@ -46,16 +67,66 @@ impl Requests {
             return target.map(|target| Some(Request::BackendOperation(operation(target))));
         }
         if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
-            return allowed
-                .map(|allowed| Some(Request::Authorization(grant(allowed, message.retained))));
+            return allowed.map(|allowed| self.authorization(allowed, message.retained));
         }
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
+        }
+        if let Some(signal) = message.on(&RCD_TEST_PERFORM) {
+            // A signal that the broker has kept is an old one.
+            return signal.map(|_| (!message.retained).then_some(Request::TestRcd));
+        }
+        if let Some(id) = message.on(&PLUG_LOCK_UNLOCK_REQUEST) {
+            return id.map(|id| self.unlock(id, message.retained));
+        }
+        if let Some(target) = message.on(&EVSE_PHASE_TARGET) {
+            return target.map(|target| Some(Request::Phases(phase_count(target))));
+        }
+        if let Some(delay) = message.on(&EVSE_PHASE_SWITCH_DELAY) {
+            return delay.map(|delay| Some(Request::PhaseSwitchDelay(milliseconds(delay))));
+        }
+        if let Some(available) = message.on(&VENTILATION_AVAILABLE) {
+            return available.map(|available| Some(Request::VentilationAvailable(available)));
+        }
+        if let Some(runs) = message.on(&VENTILATION_STATE_ACTUAL) {
+            return runs.map(|runs| Some(Request::VentilationActual(runs)));
+        }
+        if let Some(on) = message.on(&VENTILATION_STATE_TARGET) {
+            return on.map(|on| Some(Request::VentilationTarget(on)));
         }
         if let Some((name, limit)) = message.in_family(&GLOBAL_DYN_CURRENT_LIMIT) {
             return limit.map(|limit| self.names.request(name, limit));
         }
         Ok(None)
+    }
+
+    /// All requests that wait get the same answer: the plug is one.
+    fn unlock(&mut self, id: String, retained: bool) -> Option<Request> {
+        if retained {
+            return None;
+        }
+        // Bounded, because requests come from outside.
+        if self.unlocking.len() < 16 {
+            self.unlocking.push(id);
+        }
+        Some(Request::Unlock)
+    }
+
+    /// The requests to unlock that the machine has answered now.
+    pub(crate) fn unlocked(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unlocking)
+    }
+
+    fn authorization(&mut self, allowed: bool, kept: bool) -> Option<Request> {
+        // The OCPP client's word is for one session and never kept by the broker:
+        // what is, was left there by somebody else (AUTH-006).
+        let foreign = kept && self.authentication == Authentication::Ocpp;
+        // Every change arrives live: a kept word that differs from it is older.
+        let old = kept && self.live.is_some_and(|live| live != allowed);
+        if !kept {
+            self.live = Some(allowed);
+        }
+        (!foreign && !old).then(|| Request::Authorization(grant(allowed, kept)))
     }
 }
 
@@ -64,6 +135,20 @@ fn operation(target: Availability) -> Operation {
         Availability::Operative => Operation::Operative,
         Availability::Inoperative => Operation::Inoperative,
     }
+}
+
+const fn phase_count(target: PhaseTarget) -> PhaseCount {
+    match target {
+        PhaseTarget::One => PhaseCount::One,
+        PhaseTarget::Three => PhaseCount::Three,
+    }
+}
+
+/// The topic's range is 10 to 300 s.
+fn milliseconds(delay: SwitchDelay) -> u32 {
+    u32::try_from(delay.value())
+        .unwrap_or(u32::MAX)
+        .saturating_mul(1_000)
 }
 
 /// Retained is permanent, not retained is one session (guide 15.21).
@@ -207,6 +292,125 @@ mod tests {
         );
     }
 
+    // covers: RCD-022, RCD-023
+    #[test]
+    fn a_signal_is_obeyed_but_not_a_kept_one() {
+        let mut requests = Requests::default();
+        let mut perform =
+            |retained| requests.translate(&message("port0/rcd/test/perform", "", retained));
+        assert_eq!(perform(false), Some(Request::TestRcd));
+        assert_eq!(perform(true), None);
+    }
+
+    // covers: PH-006, PH-008
+    #[test]
+    fn phases_are_1_or_3_and_their_delay_10_to_300_s() {
+        let mut requests = Requests::default();
+        let mut translate =
+            |topic: &str, payload: &str| requests.translate(&message(topic, payload, true));
+        let target = "port0/ci/evse/phase/target";
+        let delay = "port0/ci/evse/phase/switch_delay";
+        assert_eq!(
+            translate(target, "1"),
+            Some(Request::Phases(PhaseCount::One))
+        );
+        assert_eq!(
+            translate(target, "3"),
+            Some(Request::Phases(PhaseCount::Three))
+        );
+        for (payload, delay_ms) in [("10", 10_000), ("300", 300_000)] {
+            let expected = Some(Request::PhaseSwitchDelay(delay_ms));
+            assert_eq!(translate(delay, payload), expected);
+        }
+        for payload in ["0", "2", "4", "x", "", "1.0", "-1"] {
+            assert_eq!(translate(target, payload), None, "{payload}");
+        }
+        for payload in ["9", "301", "x", "", "10.5"] {
+            assert_eq!(translate(delay, payload), None, "{payload}");
+        }
+    }
+
+    // covers: VENT-002, VENT-005, VENT-013
+    #[test]
+    fn a_customer_announces_and_switches_ventilation() {
+        let mut requests = Requests::default();
+        for (topic, on) in [
+            ("available", Request::VentilationAvailable(true)),
+            ("state/actual", Request::VentilationActual(true)),
+            ("state/target", Request::VentilationTarget(true)),
+        ] {
+            let topic = format!("port0/ventilation/{topic}");
+            assert_eq!(requests.translate(&message(&topic, "1", true)), Some(on));
+            assert_eq!(requests.translate(&message(&topic, "on", true)), None);
+        }
+    }
+
+    #[test]
+    fn requests_to_unlock_wait_for_one_answer() {
+        let mut requests = Requests::default();
+        let mut unlock = |id, retained| {
+            requests.translate(&message("port0/plug_lock/unlock/request", id, retained))
+        };
+        assert_eq!(unlock("7", false), Some(Request::Unlock));
+        assert_eq!(unlock("8", false), Some(Request::Unlock));
+        assert_eq!(unlock("9", true), None, "kept by the broker");
+        assert_eq!(requests.unlocked(), ["7", "8"]);
+        assert!(requests.unlocked().is_empty());
+    }
+
+    #[test]
+    fn with_ocpp_a_kept_authorisation_is_not_the_central_system_s() {
+        let mut requests = Requests::new(Authentication::Ocpp);
+        let mut grant = |payload, retained| {
+            requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            ))
+        };
+        assert_eq!(grant("1", true), None, "left by an MQTT application");
+        let one_session = Some(Request::Authorization(Grant::OneSession));
+        assert_eq!(grant("1", false), one_session);
+        assert_eq!(grant("0", true), None, "older than the grant");
+        assert_eq!(
+            grant("0", false),
+            Some(Request::Authorization(Grant::Revoked))
+        );
+    }
+
+    #[test]
+    fn what_the_broker_kept_does_not_overrule_what_came_after_it() {
+        let mut requests = Requests::default();
+        let mut grant = |payload, retained, reconnected| {
+            if reconnected {
+                requests.connected();
+            }
+            match requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            )) {
+                Some(Request::Authorization(grant)) => Some(grant),
+                _ => None,
+            }
+        };
+        for (payload, retained, reconnected, granted) in [
+            ("0", true, true, Some(Grant::Revoked)),
+            ("1", false, false, Some(Grant::OneSession)),
+            ("0", true, false, None),
+            ("1", true, false, Some(Grant::Permanent)),
+            ("0", false, false, Some(Grant::Revoked)),
+            ("1", true, false, None),
+            ("1", true, true, Some(Grant::Permanent)),
+        ] {
+            assert_eq!(
+                grant(payload, retained, reconnected),
+                granted,
+                "{payload} {retained} {reconnected}"
+            );
+        }
+    }
+
     // covers: AUTH-007, AUTH-008
     #[test]
     fn a_retained_grant_is_permanent() {
@@ -219,16 +423,16 @@ mod tests {
             ))
         };
         assert_eq!(
-            grant("1", false),
-            Some(Request::Authorization(Grant::OneSession))
-        );
-        assert_eq!(
             grant("1", true),
             Some(Request::Authorization(Grant::Permanent))
         );
         assert_eq!(
             grant("0", true),
             Some(Request::Authorization(Grant::Revoked))
+        );
+        assert_eq!(
+            grant("1", false),
+            Some(Request::Authorization(Grant::OneSession))
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Availability, MeterIdentity, MeterValues, Publisher, RecloserAnswer, RecloserState,
-    SessionFault, SessionState, StopReason, TopicInfo,
+    SessionFault, SessionState, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -46,6 +46,15 @@ topics! {
     /// The central system's wish; combined with AVAILABILITY_TARGET to AVAILABILITY_ACTUAL.
     OCPP_AVAILABILITY_TARGET: Topic<Availability> =
         TopicInfo::state("ocpp/availability/target", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// Unlock the plug (OCPP UnlockConnector); a running session ends first. The payload is
+    /// a text of the asker's choice that the answer repeats.
+    PLUG_LOCK_UNLOCK_REQUEST: Topic<String> =
+        TopicInfo::event("port0/plug_lock/unlock/request", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.
+    PLUG_LOCK_UNLOCK_RESULT: Topic<UnlockAnswer> =
+        TopicInfo::event("port0/plug_lock/unlock/result", Publisher::Daemon("evsed"), SOURCE);
 
     /// 1: the daemon of this name runs; 0, by its last will, when it is gone.
     DAEMON_AVAILABLE: TopicFamily<bool> =
