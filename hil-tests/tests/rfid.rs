@@ -58,6 +58,12 @@ fn start(central: &CentralSystem, settings: &Settings) -> Bench {
     bench
 }
 
+/// Wait until the connector's status is reported as `status`.
+fn reported(central: &CentralSystem, status: &str) {
+    let fits = |report: &Value| report["connectorId"] == 1 && report["status"] == status;
+    central.wait_for("StatusNotification", fits, LATER).unwrap();
+}
+
 /// Hold the card to the reader until it was looked at, and take it away for long enough.
 fn tap(field: &Field) {
     field.hold(&UID);
@@ -134,17 +140,13 @@ fn a_card_starts_a_session_and_a_lost_reader_neither_stops_nor_starts_one() {
     assert_eq!(requests(&bench), before);
     assert!(central.calls("StopTransaction").is_empty());
 
+    central.mark();
     bench.unplug();
     bench.expect(SESSION, "idle", LATER);
+    reported(&central, "Available");
     central.mark();
     bench.plug_in();
-    central
-        .wait_for(
-            "StatusNotification",
-            |status| status["status"] == "Preparing",
-            LATER,
-        )
-        .unwrap();
+    reported(&central, "Preparing");
     let remote = json!({ "connectorId": 1, "idTag": ID_TAG });
     let answer = central
         .call("RemoteStartTransaction", remote, SOON)
