@@ -292,6 +292,29 @@ words! {
         Pause = "1",
     }
 
+    /// The contacts of the recloser, in the words of guide 3.3.9.
+    RecloserState {
+        /// The supply is interrupted.
+        Open = "open",
+        /// The supply is on.
+        Close = "close",
+    }
+
+    /// What became of a change of the recloser: the data of the DataTransfer's answer
+    /// (guide 3.3.9).
+    RecloserAnswer {
+        /// Accepted: it is open.
+        Open = "open",
+        /// Accepted: it is closed.
+        Close = "close",
+        /// Rejected: none is configured.
+        NotPresent = "notPresent",
+        /// Rejected: it does not answer, or did not reach the state in time.
+        NotAvailable = "notAvailable",
+        /// Rejected: not a state.
+        InvalidRequestData = "invalidRequestData",
+    }
+
     /// Where the session at the connector stands (a topic of ours).
     SessionState {
         /// No EV, nobody authorized.
