@@ -311,15 +311,23 @@ fn a_transaction_goes_on_when_the_ocpp_daemon_restarts() {
         bench.station().plant().relay_commands()[0],
         "the session stopped"
     );
+    bench.observer.forget();
     central.mark();
     bench.start_daemon("ocppd");
     central
-        .wait_for("BootNotification", |_| true, LATER)
+        .wait_for("MeterValues", |_| true, Duration::from_secs(30))
         .unwrap();
+    assert!(
+        bench.station().plant().relay_commands()[0],
+        "the session stopped"
+    );
+    bench.expect("port0/session/authorization_status", "1", SOON);
+    assert!(central.transactions()[0].stops.is_empty());
     bench.unplug();
-    central
+    let stop = central
         .wait_for("StopTransaction", |_| true, LATER)
         .unwrap();
+    assert_eq!(stop["reason"], json!("EVDisconnected"));
     assert_each_once(&central, 1);
     // No energy without a transaction: the meter stands where the transaction ended.
     let transactions = central.transactions();

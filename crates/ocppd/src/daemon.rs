@@ -51,7 +51,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         commands: None,
         ping,
         levels: Levels::default(),
-        permit: authorises.then_some(false),
+        authorises,
+        permit: None,
         limit: None,
         stored_fault: fault,
         started: Instant::now(),
@@ -118,7 +119,8 @@ struct Daemon {
     commands: Option<mpsc::UnboundedSender<Command>>,
     ping: watch::Sender<Ping>,
     levels: Levels,
-    /// The permission last decided; `None` when somebody else decides.
+    authorises: bool,
+    /// The permission last decided; `None` before that, and when somebody else decides.
     permit: Option<bool>,
     /// The limit last published; `None` before the first one.
     limit: Option<Option<DeciAmperes>>,
@@ -300,7 +302,7 @@ impl Daemon {
     /// Nobody may charge without a record: permission ends, and the transaction with it.
     async fn farewell(&mut self) {
         self.handle(Input::StopRequested(StopReason::Reboot)).await;
-        if self.permit.is_some() {
+        if self.authorises {
             self.bus.publish_once(&topics::AUTHORIZATION_STATUS, &false);
         }
         self.bus.publish(&topics::OCPP_ONLINE, &false);

@@ -39,6 +39,8 @@ const METER_DAEMON: &str = "meteringd";
 
 impl Levels {
     pub(crate) fn subscribe(bus: &Bus) {
+        // First: the retained state of a daemon that is gone means nothing.
+        bus.subscribe_family(&topics::DAEMON_AVAILABLE);
         bus.subscribe(&topics::SESSION_STATE);
         bus.subscribe(&topics::SESSION_STOP_REASON);
         bus.subscribe(&topics::EVSE_FAULT);
@@ -55,7 +57,6 @@ impl Levels {
         bus.subscribe(&topics::RCD_RECLOSER_ERROR);
         bus.subscribe(&topics::EMERGENCY_SHUTDOWN);
         bus.subscribe(&topics::SESSION_PROXIMITY_ERROR);
-        bus.subscribe_family(&topics::DAEMON_AVAILABLE);
     }
 
     /// What `message` means to the charge point.

@@ -156,7 +156,11 @@ impl ChargePoint {
     }
 
     fn remote_stop(&mut self, central_id: i64) -> Value {
-        let running = matches!(self.session, Session::Active { .. })
+        let open = matches!(
+            self.session,
+            Session::Active { .. } | Session::Interrupted { .. }
+        );
+        let running = open
             && self
                 .transaction()
                 .is_some_and(|transaction| transaction.central_id == Some(central_id));

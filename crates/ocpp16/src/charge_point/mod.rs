@@ -201,6 +201,10 @@ impl ChargePoint {
     /// Starts from the durable state.
     pub fn new(settings: Settings, configuration: Configuration, stored: Stored) -> Self {
         let operative = [stored.station_operative, stored.connector_operative];
+        let mut profiles = Profiles::new(stored.profiles);
+        if stored.transactions.iter().all(|one| one.end.is_some()) {
+            profiles.clear_transaction();
+        }
         Self {
             settings,
             configuration,
@@ -221,7 +225,7 @@ impl ChargePoint {
             reading: None,
             store_fault: None,
             store_again_at: None,
-            profiles: Profiles::new(stored.profiles),
+            profiles,
             save_profiles_at: None,
             availability: Availability {
                 wanted: operative,
@@ -325,7 +329,10 @@ impl ChargePoint {
 
     fn publish_levels(&mut self) {
         let permit = self.permit();
-        if self.settings.authorises && self.published.permit != Some(permit) {
+        if let Some(permit) = permit
+            && self.settings.authorises
+            && self.published.permit != Some(permit)
+        {
             self.published.permit = Some(permit);
             self.outputs.push(Output::Permit(permit));
         }
@@ -392,10 +399,15 @@ impl ChargePoint {
         station.chain(self.store_fault).chain(full)
     }
 
-    /// The wall time, or without a valid one the time since start counted from 1970.
+    /// The wall time, or without a valid one the time since start counted from 1970; never before
+    /// what the transaction has already seen, which may have begun in another process.
     fn timestamp(&self) -> Timestamp {
-        let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
-        self.wall().unwrap_or(Timestamp::from_unix_millis(uptime))
+        self.wall().unwrap_or_else(|| {
+            let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+            let uptime = Timestamp::from_unix_millis(uptime);
+            self.transaction()
+                .map_or(uptime, |running| running.last_seen.max(uptime))
+        })
     }
 
     fn message_id(&mut self) -> String {

@@ -325,13 +325,20 @@ impl Bench {
         assert_eq!(self.permit, Some(true));
     }
 
-    /// A new process after the old one died.
-    pub fn restart(&mut self) -> Self {
+    /// A new process after the old one died, with the state of its EVSE.
+    pub fn restart(&self) -> Self {
+        let mut bench = self.new_process();
+        bench.station(|_| {});
+        bench
+    }
+
+    /// A new process that has not heard of its EVSE and its meter yet.
+    pub fn new_process(&self) -> Self {
         let mut configuration = Configuration::default();
         for (name, value) in &self.configured {
             configuration.set(name, value).unwrap();
         }
-        let mut bench = Self {
+        Self {
             point: ChargePoint::new(settings("second"), configuration, self.stored.clone()),
             now: self.now,
             wall_at_zero: self.wall_at_zero,
@@ -343,8 +350,6 @@ impl Bench {
             limit: None,
             operative: None,
             others: Vec::new(),
-        };
-        bench.station(|_| {});
-        bench
+        }
     }
 }

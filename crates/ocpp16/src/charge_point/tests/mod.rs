@@ -8,5 +8,6 @@ mod field;
 mod hostile;
 mod profiles;
 mod queue;
+mod restart;
 mod status;
 mod transactions;
