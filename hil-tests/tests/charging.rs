@@ -344,7 +344,7 @@ fn mqtt_authorisation_is_for_one_session_or_for_all() {
     bench.wait_for("relay 1 opens", SOON, |plant| !plant.relay_commands()[0]);
 }
 
-// covers: AV-001, AV-002, AV-003, AV-004, AV-005, AV-006, AV-007, AV-012
+// covers: AV-001, AV-002, AV-003, AV-004, AV-006, AV-007, AV-012
 #[test]
 fn an_inoperative_station_finishes_its_session_and_takes_no_new_one() {
     let bench = Bench::start(&Settings::default());

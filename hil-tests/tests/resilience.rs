@@ -36,6 +36,18 @@ fn the_stop_command_of_the_unit_opens_the_relay_of_a_killed_evsed() {
     });
 }
 
+/// A control thread that hangs in the kernel keeps the relay closed until the unit's
+/// stop command runs: systemd waits for 90 s unless it is told otherwise.
+#[test]
+fn an_evsed_that_does_not_stop_is_killed_soon() {
+    let unit = include_str!("../../config/systemd/evsed.service");
+    let limit = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("TimeoutStopSec="))
+        .unwrap_or("90");
+    assert!(limit.parse::<u64>().unwrap() <= 5, "{limit} s");
+}
+
 #[test]
 fn the_safe_state_can_be_run_beside_a_running_evsed() {
     let bench = Bench::start(&Settings::default());
@@ -123,6 +135,21 @@ fn a_session_outlives_a_restart_of_the_broker() {
         .observer
         .publish_raw("ci/global/dyn_current_limit/me", "10", true);
     bench.expect("port0/ci/charge/pwm/status", "16.67", SOON);
+}
+
+#[test]
+fn a_grant_that_waits_for_its_ev_does_not_outlive_the_broker() {
+    let mut bench = Bench::start(&Settings::default().with("ports[0]/user_authentication", "mqtt"));
+    bench
+        .observer
+        .publish_raw("port0/session/authorization_status", "1", false);
+    bench.expect(SESSION, "authorized", SOON);
+    bench.broker.stop();
+    bench.observer.forget();
+    bench.broker.run();
+    bench.expect(SESSION, "idle", SOON);
+    bench.plug_in();
+    bench.expect(SESSION, "connected", SOON);
 }
 
 // covers: BOOT-009, LIM-018
@@ -224,12 +251,14 @@ fn a_pilot_that_cannot_be_read_opens_the_contactor() {
 }
 
 #[test]
-fn an_output_that_does_not_follow_opens_the_contactor() {
-    let bench = Bench::start(&Settings::default());
+fn an_output_that_does_not_follow_opens_the_contactor_and_ends_evsed() {
+    let mut bench = Bench::start(&Settings::default());
     bench.charge();
     bench.station().plant().pilot_pwm_refused = true;
     bench
         .observer
         .publish_raw("ci/global/dyn_current_limit/me", "10", true);
     bench.wait_for("relay 1 opens", SOON, |plant| !plant.relay_commands()[0]);
+    // Its successor takes all lines anew.
+    assert_eq!(bench.daemon("evsed").wait(SOON).code(), Some(1));
 }

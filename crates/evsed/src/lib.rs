@@ -60,7 +60,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     let config = configuration::machine(&customer, &context.arguments.config_dir, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
-    let mut requests = Requests::default();
+    let mut requests = Requests::new(config.authentication);
     context.bus.subscribe(&AVAILABILITY_TARGET);
     context.bus.subscribe(&OCPP_AVAILABILITY_TARGET);
     context.bus.subscribe(&AUTHORIZATION_STATUS);
@@ -99,7 +99,10 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                         }
                     }
                 }
-                Event::Connected => control.request(Request::BrokerConnected),
+                Event::Connected => {
+                    requests.connected();
+                    control.request(Request::BrokerConnected);
+                }
                 Event::Disconnected => control.request(Request::BrokerLost),
             },
             _ = heartbeat.tick() => {

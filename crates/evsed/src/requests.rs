@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
     EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
@@ -15,11 +15,27 @@ const NAMES: usize = 32;
 /// Turns messages into requests; a payload that does not fit changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    authentication: Authentication,
+    /// The last word on authorisation that was not kept, on this connection.
+    live: Option<bool>,
     names: DynamicNames,
     complained: BTreeSet<String>,
 }
 
 impl Requests {
+    /// For a station that authorises like this.
+    pub(crate) fn new(authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            ..Self::default()
+        }
+    }
+
+    /// A new connection: what the broker has kept is news again.
+    pub(crate) fn connected(&mut self) {
+        self.live = None;
+    }
+
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
@@ -46,8 +62,7 @@ impl Requests {
             return target.map(|target| Some(Request::BackendOperation(operation(target))));
         }
         if let Some(allowed) = message.on(&AUTHORIZATION_STATUS) {
-            return allowed
-                .map(|allowed| Some(Request::Authorization(grant(allowed, message.retained))));
+            return allowed.map(|allowed| self.authorization(allowed, message.retained));
         }
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
@@ -56,6 +71,18 @@ impl Requests {
             return limit.map(|limit| self.names.request(name, limit));
         }
         Ok(None)
+    }
+
+    fn authorization(&mut self, allowed: bool, kept: bool) -> Option<Request> {
+        // The OCPP client's word is for one session and never kept by the broker:
+        // what is, was left there by somebody else (AUTH-006).
+        let foreign = kept && self.authentication == Authentication::Ocpp;
+        // Every change arrives live: a kept word that differs from it is older.
+        let old = kept && self.live.is_some_and(|live| live != allowed);
+        if !kept {
+            self.live = Some(allowed);
+        }
+        (!foreign && !old).then(|| Request::Authorization(grant(allowed, kept)))
     }
 }
 
@@ -207,6 +234,59 @@ mod tests {
         );
     }
 
+    #[test]
+    fn with_ocpp_a_kept_authorisation_is_not_the_central_system_s() {
+        let mut requests = Requests::new(Authentication::Ocpp);
+        let mut grant = |payload, retained| {
+            requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            ))
+        };
+        assert_eq!(grant("1", true), None, "left by an MQTT application");
+        let one_session = Some(Request::Authorization(Grant::OneSession));
+        assert_eq!(grant("1", false), one_session);
+        assert_eq!(grant("0", true), None, "older than the grant");
+        assert_eq!(
+            grant("0", false),
+            Some(Request::Authorization(Grant::Revoked))
+        );
+    }
+
+    #[test]
+    fn what_the_broker_kept_does_not_overrule_what_came_after_it() {
+        let mut requests = Requests::default();
+        let mut grant = |payload, retained, reconnected| {
+            if reconnected {
+                requests.connected();
+            }
+            match requests.translate(&message(
+                "port0/session/authorization_status",
+                payload,
+                retained,
+            )) {
+                Some(Request::Authorization(grant)) => Some(grant),
+                _ => None,
+            }
+        };
+        for (payload, retained, reconnected, granted) in [
+            ("0", true, true, Some(Grant::Revoked)),
+            ("1", false, false, Some(Grant::OneSession)),
+            ("0", true, false, None),
+            ("1", true, false, Some(Grant::Permanent)),
+            ("0", false, false, Some(Grant::Revoked)),
+            ("1", true, false, None),
+            ("1", true, true, Some(Grant::Permanent)),
+        ] {
+            assert_eq!(
+                grant(payload, retained, reconnected),
+                granted,
+                "{payload} {retained} {reconnected}"
+            );
+        }
+    }
+
     // covers: AUTH-007, AUTH-008
     #[test]
     fn a_retained_grant_is_permanent() {
@@ -219,16 +299,16 @@ mod tests {
             ))
         };
         assert_eq!(
-            grant("1", false),
-            Some(Request::Authorization(Grant::OneSession))
-        );
-        assert_eq!(
             grant("1", true),
             Some(Request::Authorization(Grant::Permanent))
         );
         assert_eq!(
             grant("0", true),
             Some(Request::Authorization(Grant::Revoked))
+        );
+        assert_eq!(
+            grant("1", false),
+            Some(Request::Authorization(Grant::OneSession))
         );
     }
 }

@@ -57,18 +57,6 @@ impl Bank {
             );
             BoardError::new(operation, kernel_error(error))
         };
-        let mut inputs = None;
-        if !lines.inputs.is_empty() {
-            let offsets: Vec<u32> = lines.inputs.iter().map(|(_, offset)| *offset).collect();
-            let names = || lines.inputs.iter().map(|(line, _)| line.name()).collect();
-            let request = take(
-                &lines.chip,
-                &offsets,
-                LineRequestFlags::INPUT,
-                &vec![0; offsets.len()],
-            );
-            inputs = Some(request.map_err(|error| failed("inputs", names(), error))?);
-        }
         let mut outputs = None;
         let start: Vec<u8> = lines
             .outputs
@@ -80,6 +68,18 @@ impl Bank {
             let names = || lines.outputs.iter().map(|(line, _)| line.name()).collect();
             let request = take(&lines.chip, &offsets, LineRequestFlags::OUTPUT, &start);
             outputs = Some(request.map_err(|error| failed("outputs", names(), error))?);
+        }
+        let mut inputs = None;
+        if !lines.inputs.is_empty() {
+            let offsets: Vec<u32> = lines.inputs.iter().map(|(_, offset)| *offset).collect();
+            let names = || lines.inputs.iter().map(|(line, _)| line.name()).collect();
+            let request = take(
+                &lines.chip,
+                &offsets,
+                LineRequestFlags::INPUT,
+                &vec![0; offsets.len()],
+            );
+            inputs = Some(request.map_err(|error| failed("inputs", names(), error))?);
         }
         Ok(Self {
             inputs,

@@ -56,16 +56,6 @@ impl Bank {
             );
             BoardError::new(operation, kernel_error(error))
         };
-        let mut inputs = None;
-        if !lines.inputs.is_empty() {
-            let offsets: Vec<u32> = lines.inputs.iter().map(|(_, offset)| *offset).collect();
-            let request = builder(&lines.chip)
-                .with_lines(&offsets)
-                .as_input()
-                .request();
-            let names = || lines.inputs.iter().map(|(line, _)| line.name()).collect();
-            inputs = Some(request.map_err(|error| failed("inputs", names(), error))?);
-        }
         let mut outputs = None;
         if !lines.outputs.is_empty() {
             let mut start = Values::default();
@@ -75,6 +65,16 @@ impl Bank {
             let request = builder(&lines.chip).with_output_lines(&start).request();
             let names = || lines.outputs.iter().map(|(line, _)| line.name()).collect();
             outputs = Some(request.map_err(|error| failed("outputs", names(), error))?);
+        }
+        let mut inputs = None;
+        if !lines.inputs.is_empty() {
+            let offsets: Vec<u32> = lines.inputs.iter().map(|(_, offset)| *offset).collect();
+            let request = builder(&lines.chip)
+                .with_lines(&offsets)
+                .as_input()
+                .request();
+            let names = || lines.inputs.iter().map(|(line, _)| line.name()).collect();
+            inputs = Some(request.map_err(|error| failed("inputs", names(), error))?);
         }
         Ok(Self {
             inputs,

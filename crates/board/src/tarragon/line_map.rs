@@ -55,7 +55,8 @@ pub(super) fn chip_paths(dev: &Path) -> Result<Vec<PathBuf>, BoardError> {
     })
 }
 
-/// Every line of ours must be found exactly once.
+/// Every line of ours must be found exactly once. The relays' chip comes first:
+/// taking its lines opens them, even when a line of another chip is busy.
 pub(super) fn assign(found: &[FoundLine], dev: &Path) -> Result<Vec<ChipLines>, BoardError> {
     let mut chips: Vec<ChipLines> = Vec::new();
     for line in InputLine::ALL {
@@ -70,7 +71,12 @@ pub(super) fn assign(found: &[FoundLine], dev: &Path) -> Result<Vec<ChipLines>, 
             .outputs
             .push((line, found.offset));
     }
+    chips.sort_by_key(|chip| !chip.outputs.iter().any(|(line, _)| is_relay(*line)));
     Ok(chips)
+}
+
+fn is_relay(line: OutputLine) -> bool {
+    matches!(line, OutputLine::Relay1Enable | OutputLine::Relay2Enable)
 }
 
 fn find<'a>(found: &'a [FoundLine], name: &str, dev: &Path) -> Result<&'a FoundLine, BoardError> {
@@ -138,6 +144,20 @@ mod tests {
             .map(|chip| chip.inputs.len() + chip.outputs.len())
             .sum();
         assert_eq!(lines, InputLine::ALL.len() + OutputLine::ALL.len());
+    }
+
+    #[test]
+    fn relays_come_first() {
+        for chip in 0..5 {
+            let mut found = all_lines();
+            for line in &mut found {
+                if line.name.starts_with("RELAY") && line.name.ends_with("ENABLE") {
+                    line.chip = PathBuf::from(format!("/dev/gpiochip{chip}"));
+                }
+            }
+            let chips = assign(&found, Path::new("/dev")).unwrap();
+            assert_eq!(chips[0].chip, Path::new(&format!("/dev/gpiochip{chip}")));
+        }
     }
 
     #[test]
