@@ -3,20 +3,23 @@
 
 A test names the behaviours that it would see broken in a comment directly above it:
 `// covers: CP-001, CP-007` in Rust, `# covers: ...` in Python. Behaviours that the project
-decided against stand in docs/reference/deviations.md. An unknown id is an error.
+decided against stand in docs/reference/deviations.md. An unknown id is an error, and so is a
+claim above no test.
 """
 
 import argparse
 import csv
+import os
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 COVERS = {".rs": re.compile(r"^\s*//\s*covers:(.*)$"), ".py": re.compile(r"^\s*#\s*covers:(.*)$")}
+TEST = {".rs": re.compile(r"#\[(\w+::)?test\b"), ".py": re.compile(r"def test_")}
 ID = re.compile(r"^[A-Z]+-\d{3}$")
 DEVIATION = re.compile(r"^\|\s*([A-Z]+-\d{3})\s*\|")
-SKIPPED_DIRECTORIES = {"target", ".git", "node_modules", ".venv"}
+SKIPPED_DIRECTORIES = {"target", ".git", ".cache"}
 
 
 def read_behaviours(path):
@@ -35,20 +38,30 @@ def read_deviations(path):
 
 def find_sources(root):
     """All Rust and Python files, but no build output."""
-    for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root).parts
-        if path.suffix in COVERS and path.is_file() and not SKIPPED_DIRECTORIES & set(parts):
-            yield path
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(set(folders) - SKIPPED_DIRECTORIES)
+        yield from (path for name in sorted(names) if (path := Path(folder, name)).suffix in COVERS)
+
+
+def stands_above_a_test(lines, suffix):
+    """Whether only comments and attributes come before the test."""
+    for line in map(str.strip, lines):
+        if TEST[suffix].match(line):
+            return True
+        if not line.startswith(("//", "#")):
+            return False
+    return False
 
 
 def read_claims(root):
-    """Pairs of place and id, as claimed by tests."""
+    """Triples of place, id and whether a test follows."""
     for path in find_sources(root):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        for number, line in enumerate(text.splitlines(), 1):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
             match = COVERS[path.suffix].match(line)
             for claim in match[1].split(",") if match else []:
-                yield f"{path.relative_to(root)}:{number}", claim.strip()
+                above = stands_above_a_test(lines[number:], path.suffix)
+                yield f"{path.relative_to(root)}:{number}", claim.strip(), above
 
 
 def main():
@@ -62,8 +75,10 @@ def main():
     deviations = read_deviations(reference / "deviations.md")
 
     tests, errors = defaultdict(list), []
-    for place, claim in read_claims(arguments.root):
-        if claim in behaviours:
+    for place, claim, above in read_claims(arguments.root):
+        if not above:
+            errors.append(f"{place}: {claim} stands above no test")
+        elif claim in behaviours:
             tests[claim].append(place)
         else:
             known = "unknown behaviour" if ID.match(claim) else "not an id"

@@ -6,7 +6,7 @@ target=armv7-unknown-linux-gnueabihf
 export CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc
 export CC_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-gcc
 
-if ! rustc --print target-libdir --target "$target" | xargs test -d; then
+if [ ! -d "$(rustc --print target-libdir --target "$target")" ]; then
     rustup target add "$target" || {
         echo "Rust's standard library for $target is missing: rustup target add $target" >&2
         exit 1
@@ -14,7 +14,7 @@ if ! rustc --print target-libdir --target "$target" | xargs test -d; then
 fi
 
 daemons="evsed ocppd meteringd"
-# shellcheck disable=SC2046
+# shellcheck disable=SC2046,SC2086
 cargo build --locked --release --target "$target" $(printf -- '-p %s ' $daemons)
 
 total=0

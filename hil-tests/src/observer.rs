@@ -1,11 +1,14 @@
 //! An MQTT client that sees everything, as an integrator would.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use topic_map::{Payload, Topic};
+
+use crate::SOON;
 
 /// One message as it arrived.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Seen {
 
 #[derive(Debug, Default)]
 struct Record {
+    /// What is published is seen.
+    subscribed: bool,
     last: HashMap<String, String>,
     history: Vec<Seen>,
 }
@@ -47,11 +52,14 @@ pub struct Observer {
 
 struct Connection {
     client: Client,
+    ended: Arc<AtomicBool>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Ends the reading thread, too.
+        // The broker may be gone before it hears the good-bye: the reading thread must not
+        // look for it for ever, and find the broker of another test.
+        self.ended.store(true, Ordering::Relaxed);
         let _ = self.client.try_disconnect();
     }
 }
@@ -64,13 +72,18 @@ impl Observer {
         options.set_max_packet_size(1 << 20, 1 << 20);
         let (client, mut connection) = Client::new(options, 256);
         let shared = Arc::new(Shared::default());
-        let thread = (client.clone(), Arc::clone(&shared));
+        let ended = Arc::new(AtomicBool::new(false));
+        let thread = (client.clone(), Arc::clone(&shared), Arc::clone(&ended));
         std::thread::spawn(move || {
-            let (client, shared) = thread;
+            let (client, shared, ended) = thread;
             for event in connection.iter() {
                 match event {
                     Ok(Event::Incoming(Packet::ConnAck(_))) => {
                         let _ = client.try_subscribe("#", QoS::AtMostOnce);
+                    }
+                    Ok(Event::Incoming(Packet::SubAck(_))) => {
+                        shared.lock().subscribed = true;
+                        shared.grown.notify_all();
                     }
                     Ok(Event::Incoming(Packet::Publish(publish))) => {
                         let payload = String::from_utf8_lossy(&publish.payload).into_owned();
@@ -86,13 +99,17 @@ impl Observer {
                     }
                     Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
                     Ok(_) => {}
+                    Err(_) if ended.load(Ordering::Relaxed) => return,
                     // The broker is away, on purpose: come back soon.
-                    Err(_) => crate::process::pause(),
+                    Err(_) => {
+                        shared.lock().subscribed = false;
+                        crate::process::pause();
+                    }
                 }
             }
         });
         Self {
-            connection: Arc::new(Connection { client }),
+            connection: Arc::new(Connection { client, ended }),
             shared,
         }
     }
@@ -102,8 +119,17 @@ impl Observer {
         self.publish_raw(topic.name(), &value.encode(), topic.info.retain);
     }
 
-    /// Publish any text.
+    /// Publish any text, once the broker is there: what left before the subscription
+    /// would not be seen.
     pub fn publish_raw(&self, topic: &str, payload: &str, retain: bool) {
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(self.shared.lock(), SOON, |record| !record.subscribed);
+        assert!(
+            waited.is_ok_and(|(_, timeout)| !timeout.timed_out()),
+            "the observer has no broker to publish {topic}"
+        );
         self.connection
             .client
             .publish(topic, QoS::AtMostOnce, retain, payload.as_bytes().to_vec())
@@ -190,10 +216,8 @@ impl Observer {
 
     /// Everything published before this call has arrived when it returns.
     pub fn fence(&self) {
-        static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let number = COUNTER
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-            .to_string();
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed).to_string();
         self.publish_raw("test/fence", &number, false);
         self.expect("test/fence", &number, Duration::from_secs(10));
     }

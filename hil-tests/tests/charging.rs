@@ -21,7 +21,7 @@ const CONTACTOR: &str = "port0/ci/charge/contactor/status";
 const PLUG: &str = "port0/ci/charge/plug/status";
 
 // covers: CP-001, CP-002, CP-007, CP-008, CP-015, CP-016, CP-029, CON-001, CON-002, CON-007
-// covers: PL-009, PL-024, PL-025, AUTH-001, LIM-005, PP-001, BOOT-002, MET-017
+// covers: PL-009, PL-024, PL-025, AUTH-001, LIM-005, PP-001, BOOT-002
 #[test]
 fn a_car_is_charged_from_plug_in_to_unplug() {
     let bench = Bench::start(&Settings::default());
@@ -90,7 +90,7 @@ fn a_car_is_charged_from_plug_in_to_unplug() {
     );
 }
 
-// covers: CP-030, OSM-014
+// covers: CP-030, CON-015
 #[test]
 fn a_car_that_pauses_finds_its_session_again() {
     let bench = Bench::start(&Settings::default());
@@ -104,7 +104,6 @@ fn a_car_that_pauses_finds_its_session_again() {
     bench.station().plant().request_energy();
     bench.expect(SESSION, "charging", LATER);
 
-    // covers: CON-015
     let station = bench.station();
     let opened = station.first_edge(start, Signal::Relay1Command, 0).unwrap();
     let closed = station
@@ -117,7 +116,7 @@ fn a_car_that_pauses_finds_its_session_again() {
     );
 }
 
-// covers: CP-020, CP-021, LIM-012, LIM-014, LIM-015, LIM-016, LIM-009, LIM-010, LIM-001, LIM-007
+// covers: CP-020, CP-021, LIM-015, LIM-016, LIM-009, LIM-010, LIM-001, LIM-007
 #[test]
 fn dynamic_limits_move_the_duty_cycle() {
     let bench = Bench::start(&Settings::default());
@@ -376,7 +375,20 @@ fn an_inoperative_station_finishes_its_session_and_takes_no_new_one() {
     bench.expect(SESSION, "charging", LATER);
 }
 
-// covers: LIM-020, LIM-022
+// covers: AV-005, LIM-018
+#[test]
+fn what_was_kept_by_the_broker_holds_from_the_start() {
+    let mut bench = Bench::prepare(&Settings::default());
+    let publish = |topic, value| bench.observer.publish_raw(topic, value, true);
+    publish("port0/ci/availability/target", "inoperative");
+    publish("ci/global/dyn_current_limit/me", "10");
+    bench.observer.fence();
+    bench.start_daemon("evsed");
+    bench.expect("port0/availability/actual", "inoperative", SOON);
+    bench.expect("port0/ci/evse/basic/offered_current_limit", "10.0", SOON);
+}
+
+// covers: LIM-020
 #[test]
 fn the_failsafe_limit_holds_until_a_limit_arrives() {
     let bench = Bench::start(&Settings::default().with("ports[0]/failsafe_current_limit", 8));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("can't read {}", path.display())]
+    #[error("can't read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -15,7 +15,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file can't be written; the old one is untouched.
-    #[error("can't write {}", path.display())]
+    #[error("can't write {}: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -53,7 +53,7 @@ fn wrong_values(kind: Kind) -> Vec<Value> {
     wrong
 }
 
-// covers: CFG-004
+// covers: CFG-004, RCD-007
 #[test]
 fn a_wrong_value_is_reported_with_key_value_and_range() {
     for key in keys::customer() {
@@ -129,7 +129,7 @@ fn words_are_compared_exactly_as_printed() {
     assert!(refusal(r#"{"ports":[{"plug_lock":{"type":"KUESTER"}}]}"#).contains("KUESTER-02S"));
 }
 
-// covers: CFG-015, PH-009, FDC-017, RCD-007
+// covers: CFG-015, PH-009, FDC-017
 #[test]
 fn ranges_include_their_ends() {
     for key in keys::customer() {

@@ -225,8 +225,9 @@ async fn a_transaction_with_a_dead_device_is_over_within_a_second() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::NoAnswer { .. }), "{error}");
+    // At this speed it would be 2.2 s; a loaded machine wakes up late.
     assert!(
-        start.elapsed() < Duration::from_secs(1),
+        start.elapsed() < Duration::from_millis(1300),
         "{:?}",
         start.elapsed()
     );

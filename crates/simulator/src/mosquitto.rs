@@ -9,6 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// Its log, in its directory.
+const LOG: &str = "mosquitto.log";
 /// The pause between two looks whether it listens.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -66,7 +68,7 @@ impl Mosquitto {
         let configuration = self.directory.join("mosquitto.conf");
         let text = format!("listener {} 127.0.0.1\nallow_anonymous true\n", self.port);
         std::fs::write(&configuration, text)?;
-        let log = File::create(self.log_path())?;
+        let log = File::create(self.directory.join(LOG))?;
         let process = Command::new(program())
             .arg("-c")
             .arg(&configuration)
@@ -77,22 +79,28 @@ impl Mosquitto {
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", program())))?;
         let process = self.process.insert(process);
         let deadline = Instant::now() + START_LIMIT;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
-            let ended = process.try_wait()?.is_some();
-            if ended || Instant::now() >= deadline {
-                let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let mut probe = None;
+        loop {
+            let log = std::fs::read_to_string(self.directory.join(LOG)).unwrap_or_default();
+            // Another process may answer on the port: ours must have seen this connection.
+            if let Some(address) = &probe
+                && log.contains(&format!("New connection from {address}"))
+            {
+                return Ok(());
+            }
+            if process.try_wait()?.is_some() || Instant::now() >= deadline {
                 return Err(io::Error::other(format!(
                     "mosquitto does not listen on port {}:\n{log}",
                     self.port
                 )));
             }
+            if probe.is_none()
+                && let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
+            {
+                probe = Some(stream.local_addr()?);
+            }
             thread::park_timeout(LOOK);
         }
-        Ok(())
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.directory.join("mosquitto.log")
     }
 }
 
@@ -115,5 +123,20 @@ fn program() -> &'static str {
         DEBIAN
     } else {
         "mosquitto"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_somebody_else_serves_is_an_error() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Mosquitto::start(one.path()).unwrap();
+        let mut second = Mosquitto::start(other.path()).unwrap();
+        second.port = first.port;
+        let error = second.run().unwrap_err().to_string();
+        assert!(error.contains("Address already in use"), "{error}");
     }
 }
