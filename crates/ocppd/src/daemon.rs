@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
-    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, StopReason, Stored, Time, Timestamp,
+    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, StopReason, Stored,
+    Time, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
-use topics::{Availability, CurrentLimit};
+use topics::{AuthorizationResult, Availability, CurrentLimit};
 
 use crate::connection::{self, Command, Event, Ping};
 use crate::database::Database;
@@ -214,7 +215,27 @@ impl Daemon {
                 self.bus
                     .publish(&topics::OCPP_AVAILABILITY_TARGET, &availability);
             }
-            Output::IdTagAnswer(accepted) => tracing::info!(accepted, "identifier checked"),
+            Output::IdTagAnswer(accepted) => {
+                tracing::info!(accepted, "identifier checked");
+                let result = if accepted {
+                    AuthorizationResult::Accepted
+                } else {
+                    AuthorizationResult::Rejected
+                };
+                self.bus.publish(&topics::AUTHORIZATION_RESULT, &result);
+            }
+            Output::Unlock(request) => {
+                self.bus
+                    .publish(&topics::PLUG_LOCK_UNLOCK_REQUEST, &request);
+            }
+            Output::Recloser(wanted) => {
+                let target = match wanted {
+                    RecloserState::Open => topics::RecloserState::Open,
+                    RecloserState::Close => topics::RecloserState::Close,
+                };
+                self.bus
+                    .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
+            }
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");

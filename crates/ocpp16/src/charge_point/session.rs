@@ -167,6 +167,10 @@ impl ChargePoint {
     /// A session that runs can only stem from the permission for this transaction: the EVSE uses
     /// a permission up when the EV leaves, and nobody else gives one.
     fn advance_interrupted(&mut self, number: u64, until: Millis) -> bool {
+        if self.emergency() {
+            self.end_transaction(StopReason::EmergencyStop, None);
+            return true;
+        }
         let goes_on = match self.station.as_ref().map(|station| station.session) {
             Some(EvseSession::Charging | EvseSession::SuspendedEv | EvseSession::SuspendedEvse) => {
                 Some(true)
@@ -190,6 +194,10 @@ impl ChargePoint {
     }
 
     fn advance_active(&mut self) -> bool {
+        if self.emergency() {
+            self.end_transaction(StopReason::EmergencyStop, None);
+            return true;
+        }
         if self.ev_present() == Some(false) {
             self.end_transaction(StopReason::EVDisconnected, None);
             return true;
@@ -292,6 +300,10 @@ impl ChargePoint {
     pub(super) fn meter_silent(&self) -> bool {
         self.faults()
             .any(|fault| fault == Fault::MeterCommunication)
+    }
+
+    fn emergency(&self) -> bool {
+        self.faults().any(|fault| fault == Fault::EmergencyShutdown)
     }
 
     fn begin(&mut self, id_tag: IdToken, parent: Option<IdToken>, energy: i64) {

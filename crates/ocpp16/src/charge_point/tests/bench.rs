@@ -39,6 +39,8 @@ pub fn settings(prefix: &str) -> Settings {
         message_id_prefix: prefix.to_owned(),
         authorises: true,
         status_delay_ms: 0,
+        pluggable: true,
+        recloser: true,
         hardware_limit: DeciAmperes(320),
     }
 }
@@ -103,6 +105,7 @@ impl Bench {
             session: EvseSession::Idle,
             ev_present: Some(false),
             offered: DeciAmperes(160),
+            recloser: None,
             faults: Vec::new(),
         };
         let mut bench = Self {
@@ -176,6 +179,8 @@ impl Bench {
                 Output::Limit(limit) => self.limit = limit,
                 Output::Operative(operative) => self.operative = Some(operative),
                 other @ (Output::IdTagAnswer(_)
+                | Output::Unlock(_)
+                | Output::Recloser(_)
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot

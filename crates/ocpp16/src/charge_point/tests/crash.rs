@@ -137,6 +137,7 @@ impl World {
             session: self.session,
             ev_present,
             offered: DeciAmperes(160),
+            recloser: None,
             faults: Vec::new(),
         }
     }
@@ -172,6 +173,8 @@ impl World {
                     | Output::Limit(_)
                     | Output::Operative(_)
                     | Output::IdTagAnswer(_)
+                    | Output::Unlock(_)
+                    | Output::Recloser(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot

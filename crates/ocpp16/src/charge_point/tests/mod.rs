@@ -4,6 +4,7 @@ mod bench;
 mod boot;
 mod calls;
 mod crash;
+mod deferred;
 mod field;
 mod hostile;
 mod profiles;
