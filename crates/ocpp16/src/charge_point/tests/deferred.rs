@@ -28,11 +28,13 @@ fn unlock(bench: &mut Bench, id: &str) {
 
 /// The texts of the requests to the lock.
 fn requests(bench: &Bench) -> Vec<String> {
-    let request = |output: &Output| match output {
-        Output::Unlock(request) => Some(request.clone()),
-        _ => None,
-    };
-    bench.others.iter().filter_map(request).collect()
+    let mut requests = Vec::new();
+    for output in &bench.others {
+        if let Output::Unlock(request) = output {
+            requests.push(request.clone());
+        }
+    }
+    requests
 }
 
 fn lock_answers(bench: &mut Bench, outcome: UnlockStatus) {
@@ -95,11 +97,11 @@ fn a_transaction_ends_before_the_plug_is_unlocked() {
     let unlocked = place(|output| matches!(output, Output::Unlock(_)));
     assert!(ended < unlocked, "{outputs:?}");
     assert!(outputs.contains(&Output::Permit(false)));
-    let frames = outputs.iter().filter_map(|output| match output {
-        Output::Send(text) => serde_json::from_str(text).ok(),
-        _ => None,
-    });
-    bench.sent.extend(frames);
+    for output in &outputs {
+        if let Output::Send(text) = output {
+            bench.sent.push_back(serde_json::from_str(text).unwrap());
+        }
+    }
     bench.pass(1);
     bench.input(Input::Reading(meter(2_000)));
     bench.evse(EvseSession::Connected);
@@ -184,11 +186,13 @@ fn accepted(state: &str) -> Option<Value> {
 }
 
 fn changes(bench: &Bench) -> Vec<RecloserState> {
-    let change = |output: &Output| match output {
-        Output::Recloser(state) => Some(*state),
-        _ => None,
-    };
-    bench.others.iter().filter_map(change).collect()
+    let mut changes = Vec::new();
+    for output in &bench.others {
+        if let Output::Recloser(state) = output {
+            changes.push(*state);
+        }
+    }
+    changes
 }
 
 // covers: REC-005, REC-008
