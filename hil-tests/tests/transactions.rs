@@ -329,12 +329,13 @@ fn a_transaction_goes_on_when_the_ocpp_daemon_restarts() {
         .unwrap();
     assert_eq!(stop["reason"], json!("EVDisconnected"));
     assert_each_once(&central, 1);
-    // No energy without a transaction: the meter stands where the transaction ended.
+    // No energy without a transaction: the meter stands where the transaction ended, except
+    // for what flows at 22 kW between its last reading in the session and the open contactor.
     let transactions = central.transactions();
     let stop = transactions[0].stops[0]["meterStop"].as_f64().unwrap();
     let register = bench.station().plant().readings().energy_wh;
     assert!(
-        register - stop < 2.0,
+        register - stop < 8.0,
         "{} Wh outside the transaction",
         register - stop
     );

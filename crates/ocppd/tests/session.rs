@@ -443,7 +443,7 @@ fn a_user_sees_what_became_of_the_tag() {
     }
 }
 
-// covers: OS-005
+// covers: EMG-009, OS-005
 #[test]
 fn an_emergency_ends_the_transaction_and_is_reported() {
     let central = central();
