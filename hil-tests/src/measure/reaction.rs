@@ -12,41 +12,72 @@ use super::Samples;
 use super::rig::{Rig, run, spend};
 use crate::{Bench, LATER, SOON, Settings};
 
-/// The EV opens S2 -> relay 1 is commanded open, on several stations at once.
-pub(super) fn ev_leaves_c(stations: usize, departures: usize) -> Samples {
-    std::thread::scope(|scope| {
+/// What EVs that leave state C have shown.
+#[derive(Debug, Default)]
+pub struct Departures {
+    /// The EV opens S2 -> relay 1 is commanded open.
+    pub samples: Samples,
+    /// The supervisor's last words when relay 1 opened although the EV stayed.
+    pub interruptions: Vec<String>,
+}
+
+/// EVs leave state C, `times` each, on several stations at once.
+pub(super) fn departures(stations: usize, times: usize) -> Departures {
+    let all: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..stations)
-            .map(|station| scope.spawn(move || departures_of_one(station as u64, departures)))
+            .map(|station| scope.spawn(move || departures_of_one(station as u64, times)))
             .collect();
-        running
-            .into_iter()
-            .flat_map(|station| station.join().expect("a station that was measured"))
-            .collect()
-    })
+        let joined = running.into_iter().map(std::thread::ScopedJoinHandle::join);
+        joined.map(|one| one.expect("its departures")).collect()
+    });
+    let (samples, interruptions): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    Departures {
+        samples: samples.into_iter().flatten().collect(),
+        interruptions: interruptions.into_iter().flatten().collect(),
+    }
 }
 
-fn departures_of_one(station: u64, departures: usize) -> Vec<Duration> {
-    let bench = Bench::prepare(&Settings::default());
-    let _evsed = run(&bench, "evsed");
-    bench.expect("port0/session/state", "idle", SOON);
-    bench.plug_in();
+fn departures_of_one(station: u64, times: usize) -> (Vec<Duration>, Vec<String>) {
     let mut chance = Chance(station);
-    let departure = |_| {
-        bench.station().plant().request_energy();
-        bench.wait_for("current flows", LATER, |plant| {
-            plant.line_currents()[0] > 5.0
-        });
-        // The stations must not leave together, nor in step with the control loop.
-        spend(chance.up_to(Duration::from_secs(1)));
-        departure_of_ev(&bench)
-    };
-    (0..departures).map(departure).collect()
+    let (mut samples, mut interruptions) = (Vec::new(), Vec::new());
+    while samples.len() < times {
+        let bench = Bench::prepare(&Settings::default());
+        let evsed = run(&bench, "evsed", &bench.path("evsed.log"));
+        bench.expect("port0/session/state", "idle", SOON);
+        bench.plug_in();
+        let left = times - samples.len();
+        samples.extend((0..left).map_while(|_| departure(&bench, &mut chance)));
+        if samples.len() < times {
+            interruptions.push(last_words(&evsed.log()));
+            // Otherwise the station can't be measured, and the run would never end.
+            assert!(interruptions.len() <= times, "{interruptions:#?}");
+        }
+    }
+    (samples, interruptions)
 }
 
-fn departure_of_ev(bench: &Bench) -> Duration {
+fn last_words(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(4)..].join("\n")
+}
+
+/// The EV charges and leaves; `None` when relay 1 had opened before.
+fn departure(bench: &Bench, chance: &mut Chance) -> Option<Duration> {
     let station = bench.station();
-    let start = station.plant().now_us();
-    station.plant().stop_request();
+    station.plant().request_energy();
+    // The contacts of the last departure may still carry the current that comes back.
+    bench.wait_for("current flows through a closed relay", LATER, |plant| {
+        plant.relay_commands()[0] && plant.line_currents()[0] > 5.0
+    });
+    // The stations must not leave together, nor in step with the control loop.
+    spend(chance.up_to(Duration::from_secs(1)));
+    let start = {
+        let mut plant = station.plant();
+        let start = plant.now_us();
+        let closed = plant.relay_commands()[0];
+        plant.stop_request();
+        closed.then_some(start)
+    }?;
     bench.wait_for("relay 1 opens", SOON, |plant| !plant.relay_commands()[0]);
     let edge = |since, signal, value| {
         station
@@ -54,7 +85,8 @@ fn departure_of_ev(bench: &Bench) -> Duration {
             .unwrap_or_else(|| panic!("no edge of {signal:?} to {value}"))
     };
     let left = edge(start, Signal::VehicleLoad, 1);
-    Duration::from_micros(edge(left, Signal::Relay1Command, 0) - left)
+    let opened = edge(left, Signal::Relay1Command, 0);
+    Some(Duration::from_micros(opened - left))
 }
 
 /// A dynamic limit is handed to the client -> its duty cycle is on the pilot.

@@ -32,7 +32,9 @@ impl Rig {
             .with("ocpp/MeterValueSampleInterval", METER_VALUES_INTERVAL);
         let bench = Bench::prepare(&settings);
         let start = Instant::now();
-        let daemons = DAEMONS.map(|daemon| (daemon, run(&bench, daemon))).into();
+        let daemons = DAEMONS
+            .map(|daemon| (daemon, run(&bench, daemon, Path::new("/dev/null"))))
+            .into();
         let ready = [
             (SESSION, "idle"),
             ("port0/metering/meter/available", "1"),
@@ -131,13 +133,13 @@ impl Rig {
     }
 }
 
-/// Run a daemon at the product's log level. The journal is not the daemon's writing,
-/// so the log goes nowhere.
-pub(super) fn run(bench: &Bench, daemon: &str) -> Process {
+/// Run a daemon at the product's log level. Where its writes are counted, the log goes
+/// nowhere: the journal is not the daemon's writing.
+pub(super) fn run(bench: &Bench, daemon: &str, log: &Path) -> Process {
     std::fs::create_dir_all(bench.path(&format!("state/{daemon}"))).expect("a state directory");
     let mut command = bench.command(daemon);
     command.args(["--log", "info"]);
-    Process::start(&mut command, Path::new("/dev/null"))
+    Process::start(&mut command, log)
 }
 
 /// Let time pass.
