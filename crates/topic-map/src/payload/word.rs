@@ -292,6 +292,29 @@ words! {
         Pause = "1",
     }
 
+    /// The contacts of the recloser, in the words of guide 3.3.9.
+    RecloserState {
+        /// The supply is interrupted.
+        Open = "open",
+        /// The supply is on.
+        Close = "close",
+    }
+
+    /// What became of a change of the recloser: the data of the DataTransfer's answer
+    /// (guide 3.3.9).
+    RecloserAnswer {
+        /// Accepted: it is open.
+        Open = "open",
+        /// Accepted: it is closed.
+        Close = "close",
+        /// Rejected: none is configured.
+        NotPresent = "notPresent",
+        /// Rejected: it does not answer, or did not reach the state in time.
+        NotAvailable = "notAvailable",
+        /// Rejected: not a state.
+        InvalidRequestData = "invalidRequestData",
+    }
+
     /// Where the session at the connector stands (a topic of ours).
     SessionState {
         /// No EV, nobody authorized.
@@ -360,6 +383,18 @@ words! {
         SensorFailure = "sensor_failure",
         /// The control loop missed its deadline.
         ControlStalled = "control_stalled",
+    }
+
+    /// Why the meter can't be used, in the words of guide 3.3.4.7 to 3.3.4.10 (a topic of ours).
+    MeterError {
+        /// It does not answer, or what comes is damaged.
+        CommunicationError = "CommunicationError",
+        /// It answers, but refuses, or as no known model does.
+        InternalError = "InternalError",
+        /// It tells values that can't be believed, while no session runs.
+        IdleMeterError = "IdleMeterError",
+        /// It tells values that can't be believed, in a session.
+        ActiveMeterError = "ActiveMeterError",
     }
 }
 

@@ -1,8 +1,9 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    AuthorizationResult, Availability, EventLines, MeterIdentity, MeterValues, Publisher,
-    SessionFault, SessionState, Signal, StopReason, TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
+    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
+    TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -48,6 +49,26 @@ topics! {
     /// Which meter answers.
     METERING_METER_IDENTITY: Topic<MeterIdentity> =
         TopicInfo::state("port0/metering/meter/identity", Publisher::Daemon("meteringd"), SOURCE);
+
+    /// Why the meter can't be used; empty while it can. Published before
+    /// METERING_METER_AVAILABLE changes.
+    METERING_METER_ERROR: Topic<Option<MeterError>> =
+        TopicInfo::state("port0/metering/meter/error", Publisher::Daemon("meteringd"), SOURCE);
+
+    /// The recloser's contacts; empty while unknown. Old when RCD_RECLOSER_ERROR is 1 or
+    /// recloserd is gone.
+    RCD_RECLOSER_STATE_ACTUAL: Topic<Option<RecloserState>> =
+        TopicInfo::state("port0/rcd/recloser/state/actual", Publisher::Daemon("recloserd"), SOURCE);
+
+    /// Opens or closes the recloser, once. A retained message is ignored: a command must
+    /// not come late. A newer one replaces one under way, which then gets no answer.
+    RCD_RECLOSER_STATE_TARGET: Topic<RecloserState> =
+        TopicInfo::event("port0/rcd/recloser/state/target", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// What became of RCD_RECLOSER_STATE_TARGET, within 10 s: the state that was read back,
+    /// or why not.
+    RCD_RECLOSER_STATE_CONFIRM: Topic<RecloserAnswer> =
+        TopicInfo::event("port0/rcd/recloser/state/confirm", Publisher::Daemon("recloserd"), SOURCE);
 
     /// The central system's wish; combined with AVAILABILITY_TARGET to AVAILABILITY_ACTUAL.
     OCPP_AVAILABILITY_TARGET: Topic<Availability> =
