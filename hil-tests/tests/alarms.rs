@@ -142,14 +142,17 @@ fn a_trip_without_a_car_is_a_spurious_error() {
     bench.expect("port0/plug_lock/state/target", "0", SOON);
 }
 
-// covers: VENT-003, VENT-007, VENT-012, VENT-018
+// covers: VENT-003, VENT-004, VENT-006, VENT-007, VENT-012, VENT-018
 #[test]
 fn a_car_that_needs_ventilation_is_charged_while_the_fan_runs() {
-    let bench = Bench::start(&Settings::default().with(
+    let settings = Settings::default().with(
         "ports[0]/ventilation",
         serde_json::json!({ "enable": true }),
-    ));
-    bench.expect("port0/ventilation/available", "1", SOON);
+    );
+    let mut bench = Bench::prepare(&settings);
+    let mark = bench.observer.mark();
+    bench.start_daemon("evsed");
+    bench.expect(SESSION, "idle", SOON);
     bench.expect("port0/ventilation/state/target", "0", SOON);
     bench.station().plant().vehicle.settings.needs_ventilation = true;
     bench.charge();
@@ -158,6 +161,20 @@ fn a_car_that_needs_ventilation_is_charged_while_the_fan_runs() {
     bench.unplug();
     bench.expect("port0/ventilation/state/target", "0", SOON);
     bench.expect("port0/ventilation/state/actual", "0", SOON);
+    let told: Vec<_> = bench
+        .observer
+        .since(mark)
+        .into_iter()
+        .filter(|seen| {
+            ["available", "state/target"]
+                .iter()
+                .any(|end| seen.topic == format!("port0/ventilation/{end}"))
+        })
+        .map(|seen| (seen.topic.ends_with("available"), seen.payload))
+        .collect();
+    let target = |on: &str| (false, on.to_owned());
+    let available = (true, "1".to_owned());
+    assert_eq!(told, [available, target("0"), target("1"), target("0")]);
 }
 
 // covers: PH-007, PH-010, PH-012, PH-013, PH-014, PH-015
