@@ -6,8 +6,6 @@
     reason = "a test ends where it fails"
 )]
 
-use std::time::Duration;
-
 use hil_tests::{Bench, LATER, SOON, Settings};
 use simulator::StationHandle;
 use simulator::edges::Signal;
@@ -20,17 +18,10 @@ const EMERGENCY: &str = "port0/emergency_shutdown";
 /// The machine that runs the tests is loaded; `just bench` measures the budget of 5 ms.
 const AT_ONCE_US: u64 = 50_000;
 
-/// How long after an edge of the inputs at `since` relay 1 was commanded open.
-fn reaction(station: &StationHandle, since: u64) -> u64 {
-    let edges = station.edges_since(since);
-    let at = |signal| {
-        edges
-            .iter()
-            .find(|edge| edge.signal == signal)
-            .unwrap()
-            .at_us
-    };
-    at(Signal::Relay1Command) - at(Signal::DigitalInputs)
+/// How long after `alarm` went on, later than `since`, relay 1 was commanded open.
+fn reaction(station: &StationHandle, since: u64, alarm: Signal) -> u64 {
+    let alarm = station.first_edge(since, alarm, 1).unwrap();
+    station.first_edge(since, Signal::Relay1Command, 0).unwrap() - alarm
 }
 
 // covers: EMG-002, EMG-003, EMG-004, EMG-005
@@ -40,21 +31,22 @@ fn an_emergency_opens_at_once_and_holds_until_the_car_has_left() {
         "ports[0]/emergency_alarm",
         serde_json::json!({ "enable": true }),
     ));
+    bench.station().plant().emergency.input = 1;
     bench.expect(EMERGENCY, "0", SOON);
     bench.charge();
     let station = bench.station();
     let start = station.plant().now_us();
-    station.plant().set_digital_input(1, true);
+    station.plant().press_emergency(true);
     bench.expect(EMERGENCY, "1", SOON);
     bench.expect(SESSION, "faulted", SOON);
     bench.expect(PWM, "0.00", SOON);
     bench.expect("port0/charging", "0", SOON);
     bench.expect("port0/session/stop_reason", "emergency", SOON);
     bench.expect(PLUG, "unlocked", SOON);
-    let reaction = reaction(&station, start);
+    let reaction = reaction(&station, start, Signal::EmergencyPressed);
     assert!(reaction < AT_ONCE_US, "{reaction} us");
 
-    station.plant().set_digital_input(1, false);
+    station.plant().press_emergency(false);
     bench.expect(PWM, "100.00", SOON);
     bench.expect(EMERGENCY, "1", SOON);
     bench.unplug();
@@ -63,61 +55,28 @@ fn an_emergency_opens_at_once_and_holds_until_the_car_has_left() {
     bench.charge();
 }
 
-/// A residual current device on DIGITAL_IN_2 (high is normal) that answers the
-/// trigger on DIGITAL_OUT_4 until `faulty` says no more.
-struct Rcd {
-    thread: Option<std::thread::JoinHandle<()>>,
-    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl Rcd {
-    fn start(station: StationHandle) -> Self {
-        use std::sync::atomic::{AtomicBool, Ordering};
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
-        let stopped = std::sync::Arc::clone(&stop);
-        station.plant().set_digital_input(2, true);
-        let thread = std::thread::spawn(move || {
-            let mut tripped = false;
-            while !stopped.load(Ordering::Relaxed) {
-                let limit = Duration::from_millis(100);
-                if station.wait_for(limit, |plant| plant.digital_outputs()[3] != tripped) {
-                    tripped = !tripped;
-                    station.plant().set_digital_input(2, !tripped);
-                }
-            }
-        });
-        Self {
-            thread: Some(thread),
-            stop,
-        }
-    }
-}
-
-impl Drop for Rcd {
-    fn drop(&mut self) {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-fn start_with_rcd() -> (Bench, Rcd) {
+/// A device on DIGITAL_IN_2, high is normal, with its trigger on DIGITAL_OUT_4.
+fn start_with_rcd() -> Bench {
     let settings = Settings::default().with(
         "ports[0]/rcd_monitor",
         serde_json::json!({ "enable": true }),
     );
     let mut bench = Bench::prepare(&settings);
-    let rcd = Rcd::start(bench.station());
+    {
+        let station = bench.station();
+        let rcd = &mut station.plant().rcd;
+        rcd.settings.feedback_input = 2;
+        rcd.settings.test_output = 4;
+    }
     bench.start_daemon("evsed");
     bench.expect(SESSION, "idle", SOON);
-    (bench, rcd)
+    bench
 }
 
 // covers: RCD-015, RCD-017, RCD-018, RCD-022, RCD-024, RCD-025
 #[test]
 fn the_rcd_is_tested_at_start_and_on_request() {
-    let (bench, rcd) = start_with_rcd();
+    let bench = start_with_rcd();
     bench.expect("port0/rcd/feedback/available", "1", SOON);
     bench.expect("port0/rcd/test/available", "1", SOON);
     let timestamp = "port0/rcd/test/timestamp";
@@ -137,7 +96,7 @@ fn the_rcd_is_tested_at_start_and_on_request() {
     bench.expect(RCD_ERROR, "", SOON);
     bench.expect(SESSION, "idle", SOON);
 
-    drop(rcd);
+    bench.station().plant().rcd.test_wire_broken = true;
     bench
         .observer
         .publish_raw("port0/rcd/test/perform", "", false);
@@ -150,21 +109,20 @@ fn the_rcd_is_tested_at_start_and_on_request() {
 // covers: RCD-019, RCD-029, RCD-030, RCD-032, RCD-036
 #[test]
 fn a_ground_failure_opens_at_once_and_holds_the_plug_until_the_car_leaves() {
-    let (bench, rcd) = start_with_rcd();
+    let bench = start_with_rcd();
     bench.charge();
-    drop(rcd);
     let station = bench.station();
     let start = station.plant().now_us();
-    station.plant().set_digital_input(2, false);
+    station.plant().rcd.residual_ma = 30.0;
     bench.expect(RCD_ERROR, "RcdGroundFailure", SOON);
     bench.expect("port0/rcd/state/actual", "0", SOON);
     bench.expect(SESSION, "faulted", SOON);
     bench.expect(PWM, "100.00", SOON);
     bench.expect(PLUG, "locked", SOON);
     bench.expect("port0/session/stop_reason", "rcd", SOON);
-    let reaction = reaction(&station, start);
+    let reaction = reaction(&station, start, Signal::RcdTripped);
     assert!(reaction < AT_ONCE_US, "{reaction} us");
-    station.plant().set_digital_input(2, true);
+    station.plant().rcd.residual_ma = 0.0;
     bench.unplug();
     bench.expect(RCD_ERROR, "", SOON);
     bench.expect(SESSION, "idle", SOON);
@@ -173,26 +131,28 @@ fn a_ground_failure_opens_at_once_and_holds_the_plug_until_the_car_leaves() {
 // covers: RCD-026, RCD-027
 #[test]
 fn a_trip_without_a_car_is_a_spurious_error() {
-    let (bench, rcd) = start_with_rcd();
+    let bench = start_with_rcd();
     bench.wait_for("the test at start is over", SOON, |_| {
         bench.observer.text("port0/rcd/test/timestamp").is_some()
     });
-    drop(rcd);
-    bench.station().plant().set_digital_input(2, false);
+    bench.station().plant().rcd.residual_ma = 30.0;
     bench.expect(RCD_ERROR, "SpuriousRcdError", SOON);
     bench.expect("port0/rcd/state/actual", "0", SOON);
     bench.expect(PWM, "0.00", SOON);
     bench.expect("port0/plug_lock/state/target", "0", SOON);
 }
 
-// covers: VENT-003, VENT-007, VENT-012, VENT-018
+// covers: VENT-003, VENT-004, VENT-006, VENT-007, VENT-012, VENT-018
 #[test]
 fn a_car_that_needs_ventilation_is_charged_while_the_fan_runs() {
-    let bench = Bench::start(&Settings::default().with(
+    let settings = Settings::default().with(
         "ports[0]/ventilation",
         serde_json::json!({ "enable": true }),
-    ));
-    bench.expect("port0/ventilation/available", "1", SOON);
+    );
+    let mut bench = Bench::prepare(&settings);
+    let mark = bench.observer.mark();
+    bench.start_daemon("evsed");
+    bench.expect(SESSION, "idle", SOON);
     bench.expect("port0/ventilation/state/target", "0", SOON);
     bench.station().plant().vehicle.settings.needs_ventilation = true;
     bench.charge();
@@ -201,6 +161,20 @@ fn a_car_that_needs_ventilation_is_charged_while_the_fan_runs() {
     bench.unplug();
     bench.expect("port0/ventilation/state/target", "0", SOON);
     bench.expect("port0/ventilation/state/actual", "0", SOON);
+    let told: Vec<_> = bench
+        .observer
+        .since(mark)
+        .into_iter()
+        .filter(|seen| {
+            ["available", "state/target"]
+                .iter()
+                .any(|end| seen.topic == format!("port0/ventilation/{end}"))
+        })
+        .map(|seen| (seen.topic.ends_with("available"), seen.payload))
+        .collect();
+    let target = |on: &str| (false, on.to_owned());
+    let available = (true, "1".to_owned());
+    assert_eq!(told, [available, target("0"), target("1"), target("0")]);
 }
 
 // covers: PH-007, PH-010, PH-012, PH-013, PH-014, PH-015

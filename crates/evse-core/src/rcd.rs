@@ -17,6 +17,9 @@ const SETTLE_MS: u64 = 1_000;
 /// A test is due this long after the last one (guide 15.15.3).
 const TEST_PERIOD_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// The device's time to return to normal when the EV and its fault have left.
+const RETURN_MS: u64 = 5_000;
+
 /// The residual current device as wired (`rcd_monitor`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RcdMonitor {
@@ -89,6 +92,8 @@ pub(crate) struct Rcd {
     test: Option<RcdTest>,
     stage: Stage,
     error: Option<RcdError>,
+    /// The EV of a ground failure has left: by then the device is normal again.
+    returns_by: Option<Millis>,
     /// The next test; in the past where one is due.
     test_at: Millis,
 }
@@ -103,6 +108,7 @@ impl Rcd {
                 until: now.after(SETTLE_MS),
             },
             error: None,
+            returns_by: None,
             test_at: now,
         }
     }
@@ -179,18 +185,28 @@ impl Rcd {
             Stage::Settling { .. } | Stage::Watching | Stage::Testing { .. } => {}
         }
         if self.stage == Stage::Watching {
-            self.judge(ev);
+            self.judge(now, ev);
             self.begin_test(now, contactor_open);
         }
     }
 
-    fn judge(&mut self, ev: Ev) {
+    fn judge(&mut self, now: Millis, ev: Ev) {
         let tripped = self.feedback.is_active();
+        let returns_by = self.returns_by.take();
         self.error = match (self.error, ev) {
             (None, Ev::Present) if tripped => Some(RcdError::GroundFailure),
             (None, Ev::Absent | Ev::Unclear) if tripped => Some(RcdError::Spurious),
-            (Some(RcdError::GroundFailure), Ev::Absent) if tripped => Some(RcdError::Spurious),
-            (Some(RcdError::GroundFailure), Ev::Absent) if !self.feedback.is_suspicious() => None,
+            (Some(RcdError::GroundFailure), Ev::Absent) => {
+                let by = returns_by.unwrap_or(now.after(RETURN_MS));
+                if self.feedback.reading() == Some(false) {
+                    None
+                } else if now < by {
+                    self.returns_by = Some(by);
+                    Some(RcdError::GroundFailure)
+                } else {
+                    Some(RcdError::Spurious)
+                }
+            }
             (error, _) => error,
         };
     }
@@ -265,7 +281,10 @@ impl Rcd {
     pub(crate) const fn deadline(&self) -> Option<Deadline> {
         match self.stage {
             Stage::Settling { until } => Some((until, "RCD settles")),
-            Stage::Watching => None,
+            Stage::Watching => match self.returns_by {
+                Some(by) => Some((by, "RCD returns to normal")),
+                None => None,
+            },
             Stage::Testing {
                 trigger: Trigger::On { until },
                 ..

@@ -272,9 +272,25 @@ fn a_ground_failure_that_outlives_the_ev_becomes_spurious() {
     bench.run(1_000);
     assert_eq!(bench.status().rcd_error, Some(RcdError::GroundFailure));
     bench.plug(Ev::A);
-    bench.run(100);
-    assert_eq!(bench.status().rcd_error, Some(RcdError::Spurious));
+    let spurious = |bench: &Bench| bench.status().rcd_error == Some(RcdError::Spurious);
+    let time = bench.run_until(10_000, spurious);
+    assert!((5_000..5_050).contains(&time), "{time}");
     assert_eq!((bench.duty(), bench.session()), (0, SessionState::Faulted));
+}
+
+/// The fault leaves with the EV, and the device takes its time to notice.
+#[test]
+fn a_device_that_returns_to_normal_after_the_ev_has_left_is_well() {
+    let mut bench = charging();
+    bench.world.rcd_defect = RcdDefect::Tripped;
+    bench.run(1_000);
+    bench.plug(Ev::A);
+    bench.run(4_000);
+    assert!(!bench.actuation.relay_1);
+    bench.world.rcd_defect = RcdDefect::None;
+    bench.run(50);
+    assert_eq!(bench.status().rcd_error, None);
+    assert_eq!(bench.session(), SessionState::Idle);
 }
 
 #[test]

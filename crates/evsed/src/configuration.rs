@@ -318,9 +318,10 @@ mod tests {
         );
     }
 
-    // covers: RCD-002
+    // covers: RCD-002, RCD-003
     #[test]
-    fn there_can_be_monitoring_without_a_test() {
+    fn there_can_be_monitoring_without_a_test_but_no_test_without_monitoring() {
+        assert_eq!(rcd_of(r#""enable": false, "test_gpio": 87"#), None);
         let rcd = rcd_of(r#""enable": true, "test_gpio": -1"#).unwrap();
         assert_eq!(rcd.test, None);
     }
