@@ -28,6 +28,31 @@ pub enum LockDrive {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DigitalOutputs(pub u8);
 
+/// One of the six push-pull outputs and the level that means "on".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DigitalOutput {
+    bit: u8,
+    active_high: bool,
+}
+
+impl DigitalOutput {
+    /// `number` is 1 to 6 as in DIGITAL_OUT_1; `None` otherwise.
+    pub const fn new(number: u8, active_high: bool) -> Option<Self> {
+        match number {
+            1..=6 => Some(Self {
+                bit: number - 1,
+                active_high,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Its level while it is `on`, all other outputs low.
+    pub const fn level(self, on: bool) -> DigitalOutputs {
+        DigitalOutputs(((on == self.active_high) as u8) << self.bit)
+    }
+}
+
 /// The level of everything that the supervisor drives.
 ///
 /// The shell applies differences and writes all of it at start, so a lost
@@ -56,4 +81,21 @@ impl Actuation {
         lock_drive: LockDrive::Coast,
         outputs: DigitalOutputs(0),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digital_output_is_on_at_its_active_level() {
+        let high = DigitalOutput::new(4, true).unwrap();
+        assert_eq!(high.level(true), DigitalOutputs(0b001_000));
+        assert_eq!(high.level(false), DigitalOutputs(0));
+        let low = DigitalOutput::new(6, false).unwrap();
+        assert_eq!(low.level(true), DigitalOutputs(0));
+        assert_eq!(low.level(false), DigitalOutputs(0b100_000));
+        assert_eq!(DigitalOutput::new(0, true), None);
+        assert_eq!(DigitalOutput::new(7, true), None);
+    }
 }

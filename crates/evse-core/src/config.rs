@@ -1,6 +1,9 @@
 //! What the machine is told once, at start.
 
-use crate::{Amperes, Authentication, Feedback, LockProfile};
+use crate::{
+    Amperes, Authentication, DigitalInput, Feedback, LockProfile, PhaseSwitch, RcdMonitor,
+    Ventilation, WakeUp,
+};
 
 /// How the EV is connected (`ports[0]/pluggable`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +18,15 @@ pub enum Connection {
         /// Its rating per phase.
         limit: Amperes,
     },
+}
+
+/// What relay 2 is for: ventilation and phase switching exclude each other (guide 15.20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecondRelay {
+    /// A fan, the customer's purposes, or nothing.
+    Ventilation(Ventilation),
+    /// The contactor of L2 and L3.
+    PhaseSwitch(PhaseSwitch),
 }
 
 /// What never changes while the machine runs.
@@ -35,4 +47,12 @@ pub struct Config {
     pub authentication: Authentication,
     /// Charge an EV that asks for ventilation although there is none.
     pub always_accept_state_d: bool,
+    /// The residual current device, where it is monitored.
+    pub rcd: Option<RcdMonitor>,
+    /// The emergency input, where there is one; "on" is the alarm.
+    pub emergency: Option<DigitalInput>,
+    /// What relay 2 is for.
+    pub relay_2: SecondRelay,
+    /// When an EV is woken.
+    pub wake_up: WakeUp,
 }

@@ -1,4 +1,4 @@
-//! Relay 1 and its contactor: throttles, feedback and weld detection (guide 8.13,
+//! A relay and its contactor: throttles, feedback and weld detection (guide 8.13,
 //! 14.1 table 47, 15.13; timings of guide 3.4 table 14).
 
 use crate::step::Deadline;
@@ -52,6 +52,13 @@ pub enum ContactorFault {
     FeedbackUnreadable,
 }
 
+/// Which relay, and with it which sense input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Relay {
+    One,
+    Two,
+}
+
 /// The sense input after debouncing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Sense {
@@ -93,6 +100,7 @@ enum Motion {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Contactor {
+    relay: Relay,
     feedback: Feedback,
     sense: Sense,
     motion: Motion,
@@ -103,8 +111,9 @@ pub(crate) struct Contactor {
 impl Contactor {
     /// Start counts as an opening: what was commanded before is unknown, so the
     /// feedback is given its time to agree and closing has to wait.
-    pub(crate) const fn new(now: Millis, feedback: Feedback) -> Self {
+    pub(crate) const fn new(now: Millis, relay: Relay, feedback: Feedback) -> Self {
         Self {
+            relay,
             feedback,
             sense: Sense::Unread,
             motion: Motion::Opening {
@@ -134,8 +143,8 @@ impl Contactor {
     pub(crate) fn observe(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>) {
         let position = match (self.feedback, inputs) {
             (Feedback::None, _) => return,
-            (Feedback::NormallyOpen, Ok(inputs)) => Ok(position(inputs.relay_1_sense)),
-            (Feedback::NormallyClosed, Ok(inputs)) => Ok(position(!inputs.relay_1_sense)),
+            (Feedback::NormallyOpen, Ok(inputs)) => Ok(position(self.sense_input(inputs))),
+            (Feedback::NormallyClosed, Ok(inputs)) => Ok(position(!self.sense_input(inputs))),
             (Feedback::NormallyOpen | Feedback::NormallyClosed, Err(fault)) => Err(fault),
         };
         self.sense = match (self.sense, position) {
@@ -159,6 +168,26 @@ impl Contactor {
             (Sense::Bouncing { .. }, Ok(position)) => Sense::Settled(position),
         };
         self.judge(now);
+    }
+
+    const fn sense_input(&self, inputs: Inputs) -> bool {
+        match self.relay {
+            Relay::One => inputs.relay_1_sense,
+            Relay::Two => inputs.relay_2_sense,
+        }
+    }
+
+    /// Gives the feedback of a contactor that is commanded closed its time anew:
+    /// another contactor keeps it without voltage.
+    pub(crate) fn excuse(&mut self, now: Millis) {
+        self.motion = match self.motion {
+            Motion::Closing { .. } | Motion::Closed => Motion::Closing {
+                by: now.after(REACTION_MS),
+            },
+            Motion::Opening { .. } | Motion::Aborting { .. } | Motion::Open | Motion::Failed(_) => {
+                self.motion
+            }
+        };
     }
 
     fn judge(&mut self, now: Millis) {
@@ -221,7 +250,12 @@ impl Contactor {
         self.may_close_at = self.may_close_at.max(now.after(REST_MS));
     }
 
-    /// The level of relay 1.
+    /// Commanded closed, and the feedback has followed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.motion == Motion::Closed
+    }
+
+    /// The level of the relay.
     pub(crate) const fn is_commanded_closed(&self) -> bool {
         match self.motion {
             Motion::Closing { .. } | Motion::Closed => true,
@@ -299,7 +333,7 @@ mod tests {
 
     /// A contactor, normally open feedback, that rests open at 7 s.
     fn rested() -> Contactor {
-        let mut contactor = Contactor::new(Millis(0), Feedback::NormallyOpen);
+        let mut contactor = Contactor::new(Millis(0), Relay::One, Feedback::NormallyOpen);
         contactor.observe(Millis(7_000), inputs(false));
         assert!(contactor.may_close(Millis(7_000)));
         contactor
@@ -326,7 +360,7 @@ mod tests {
             (Feedback::None, true, Unknown),
             (Feedback::None, false, Unknown),
         ] {
-            let mut contactor = Contactor::new(Millis(0), feedback);
+            let mut contactor = Contactor::new(Millis(0), Relay::One, feedback);
             contactor.observe(Millis(10), inputs(active));
             assert_eq!(contactor.position(), position, "{feedback:?} {active}");
         }
@@ -364,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_contactor_that_is_closed_at_start_is_welded() {
-        let mut contactor = Contactor::new(Millis(0), Feedback::NormallyOpen);
+        let mut contactor = Contactor::new(Millis(0), Relay::One, Feedback::NormallyOpen);
         contactor.observe(Millis(10), inputs(true));
         assert_eq!(
             (contactor.fault(), contactor.is_proven_open()),
@@ -453,7 +487,7 @@ mod tests {
     // covers: CON-005
     #[test]
     fn without_feedback_a_motion_takes_its_time_and_nothing_is_a_fault() {
-        let mut contactor = Contactor::new(Millis(0), Feedback::None);
+        let mut contactor = Contactor::new(Millis(0), Relay::One, Feedback::None);
         contactor.expire(Millis(249));
         assert!(!contactor.is_proven_open());
         contactor.expire(Millis(250));

@@ -14,6 +14,10 @@
 //!     contactor_feedback: Feedback::NormallyOpen,
 //!     authentication: Authentication::Free,
 //!     always_accept_state_d: false,
+//!     rcd: None,
+//!     emergency: None,
+//!     relay_2: SecondRelay::Ventilation(Ventilation::NONE),
+//!     wake_up: WakeUp::default(),
 //! };
 //! let mut machine = Machine::new(config, Millis(0));
 //! let step = machine.step(Millis(0), Input::Request(Request::OcppLimit(Some(Amperes::new(16)))));
@@ -23,33 +27,42 @@
 #![cfg_attr(not(test), no_std)]
 
 mod actuation;
+mod alarm_input;
 mod authorization;
 mod availability;
 mod config;
 mod contactor;
+mod leds;
 mod limits;
 mod lock;
 mod lock_profile;
 mod machine;
+mod phases;
 mod pilot;
 mod proximity;
+mod rcd;
 mod reading;
 mod sample;
 mod session;
 mod status;
 mod step;
 mod units;
+mod ventilation;
+mod wake_up;
 
-pub use actuation::{Actuation, DigitalOutputs, LockDrive, PilotOutput};
+pub use actuation::{Actuation, DigitalOutput, DigitalOutputs, LockDrive, PilotOutput};
 pub use authorization::{Authentication, Grant};
 pub use availability::{Availability, Operation};
-pub use config::{Config, Connection};
+pub use config::{Config, Connection, SecondRelay};
 pub use contactor::{ContactorFault, ContactorPosition, Feedback};
+pub use leds::{Led, LedBehavior, LedCondition, LedMode, LedNotice, LedPanel};
 pub use limits::DynamicSlot;
 pub use lock::LockFailure;
 pub use lock_profile::{LockPosition, LockProfile};
 pub use machine::Machine;
+pub use phases::PhaseSwitch;
 pub use proximity::{CableCoding, ProximityError};
+pub use rcd::{RcdError, RcdMonitor, RcdTest};
 pub use reading::{CpState, PilotFault};
 pub use sample::{
     DigitalInput, DigitalInputs, GridRating, Inputs, PhaseCount, PilotPeaks, RotaryPosition,
@@ -59,3 +72,5 @@ pub use session::StopReason;
 pub use status::{Event, Events, SessionState, Status, UnlockResult};
 pub use step::{Input, Request, Step};
 pub use units::{Amperes, DutyCycle, Millis, Millivolts};
+pub use ventilation::{Ventilation, VentilationControl, VentilationStatus};
+pub use wake_up::WakeUp;

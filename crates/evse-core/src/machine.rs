@@ -3,23 +3,28 @@
 //! All times in the state are deadlines that only ever ask "is it past?", so two
 //! machines that differ only in deadlines long past behave the same.
 
+use crate::alarm_input::AlarmInput;
 use crate::authorization::Authorization;
 use crate::availability::Wishes;
-use crate::contactor::Contactor;
+use crate::contactor::{Contactor, Relay};
 use crate::limits::Limits;
 use crate::lock::PlugLock;
+use crate::phases::{Phases, Surroundings};
 use crate::pilot::Pilot;
 use crate::proximity::Proximity;
-use crate::session::{Ev, Facts, Finish, Plug, Session};
+use crate::rcd::Rcd;
+use crate::session::{Ev, Facts, Failure, Plug, Session};
 use crate::step::Deadline;
+use crate::ventilation::Fan;
+use crate::wake_up::{Offer, WakeUpCall};
 use crate::{
-    Actuation, Amperes, Availability, Config, Connection, CpState, DigitalOutputs, DutyCycle,
-    Event, Events, Grant, Input, LockDrive, LockPosition, Millis, PilotOutput, ProximityError,
-    Request, Sample, SessionState, Status, Step, StopReason, UnlockResult,
+    Actuation, Amperes, Availability, Config, Connection, ContactorFault, CpState, DigitalOutputs,
+    DutyCycle, Event, Events, Input, Inputs, LockDrive, LockPosition, Millis, PilotOutput,
+    ProximityError, Sample, SecondRelay, SensorFault, Step, StopReason, UnlockResult,
 };
 
-/// A request to unlock is answered in time for the 20 s of guide 3.4 table 14.
-const UNLOCK_ANSWER_MS: u64 = 19_000;
+mod requests;
+mod snapshot;
 
 /// Socket or attached cable, with what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,17 +38,27 @@ enum Outlet {
     },
 }
 
+/// What hangs on relay 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Second {
+    Fan(Fan),
+    Phases(Phases),
+}
+
 /// The charge-state supervisor of one EVSE.
 ///
-/// RCD monitor and test, emergency input, ventilation, phase switching, wake-up
-/// pulses and LEDs join as further fields: those that forbid charging in
-/// [`Machine::inhibition`], those that drive outputs in [`Machine::actuation`].
+/// What forbids charging stands in [`Machine::inhibition`] and [`Machine::failure`],
+/// what drives outputs in [`Machine::actuation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     config: Config,
     pilot: Pilot,
     outlet: Outlet,
     contactor: Contactor,
+    second: Second,
+    wake_up: WakeUpCall,
+    rcd: Option<Rcd>,
+    emergency: Option<AlarmInput>,
     limits: Limits,
     authorization: Authorization,
     wishes: Wishes,
@@ -68,7 +83,20 @@ impl Machine {
                 },
                 Connection::FixedCable { limit } => Outlet::FixedCable { limit },
             },
-            contactor: Contactor::new(now, config.contactor_feedback),
+            contactor: Contactor::new(now, Relay::One, config.contactor_feedback),
+            second: match config.relay_2 {
+                SecondRelay::Ventilation(ventilation) => Second::Fan(Fan::new(ventilation)),
+                SecondRelay::PhaseSwitch(switch) => Second::Phases(Phases::new(now, switch)),
+            },
+            wake_up: WakeUpCall::new(config.wake_up),
+            rcd: match config.rcd {
+                Some(monitor) => Some(Rcd::new(now, monitor)),
+                None => None,
+            },
+            emergency: match config.emergency {
+                Some(input) => Some(AlarmInput::new(now, input)),
+                None => None,
+            },
             limits: Limits::new(config.evse_limit, config.grid_limit, config.failsafe),
             authorization: Authorization::new(config.authentication),
             wishes: Wishes::new(),
@@ -91,7 +119,12 @@ impl Machine {
         let measured_now = match input {
             Input::Sample(sample) => {
                 self.observe(now, &sample);
+                self.look(now, sample.inputs, &mut events);
                 true
+            }
+            Input::Inputs(inputs) => {
+                self.look(now, inputs, &mut events);
+                false
             }
             Input::Request(request) => {
                 self.request(now, request, &mut events);
@@ -99,9 +132,12 @@ impl Machine {
             }
             Input::Tick => false,
         };
+        self.watch_rcd(now);
+        self.move_second(now, measured_now);
         self.settle(now, measured_now, &mut events);
         self.move_lock(now);
         self.settle(now, measured_now, &mut events);
+        self.call_ev(now);
         self.answer_unlock(now, &mut events);
         let actuation = self.actuation();
         self.driven = actuation.pilot;
@@ -113,8 +149,16 @@ impl Machine {
     }
 
     fn observe(&mut self, now: Millis, sample: &Sample) {
-        self.pilot.observe(now, sample.pilot, self.driven);
         self.contactor.observe(now, sample.inputs);
+        match &mut self.second {
+            Second::Fan(fan) => {
+                fan.observe(sample.inputs);
+                let accepts = self.config.always_accept_state_d || fan.serves();
+                self.pilot.accept_state_d(accepts);
+            }
+            Second::Phases(phases) => phases.observe(now, sample.inputs, &self.contactor),
+        }
+        self.pilot.observe(now, sample.pilot, self.driven);
         self.authorization.observe(now, sample.inputs);
         match &mut self.outlet {
             Outlet::Socket { lock, proximity } => {
@@ -125,81 +169,101 @@ impl Machine {
         }
     }
 
-    fn request(&mut self, now: Millis, request: Request, events: &mut Events) {
-        match request {
-            Request::DynamicLimit(slot, limit) => {
-                self.limits.set_dynamic(slot, limit);
-                events.push(Event::LimitReceived);
-            }
-            Request::RemoveDynamicLimit(slot) => {
-                self.limits.remove_dynamic(slot);
-                events.push(Event::LimitReceived);
-            }
-            Request::OcppLimit(limit) => {
-                self.limits.set_ocpp(limit);
-                events.push(Event::LimitReceived);
-            }
-            Request::Authorization(grant) => self.grant(grant),
-            Request::CustomerOperation(wish) => self.wishes.set_customer(wish),
-            Request::BackendOperation(wish) => self.wishes.set_backend(wish),
-            Request::BrokerConnected => {
-                self.limits.broker_connected();
-                self.authorization.broker_connected();
-            }
-            Request::BrokerLost => {
-                self.limits.broker_lost(now);
-                self.authorization.broker_lost(self.session.is_running());
-            }
-            Request::Unlock => self.unlock(now, events),
+    /// The inputs that can't wait for the next round.
+    fn look(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>, events: &mut Events) {
+        if let Some(emergency) = &mut self.emergency {
+            emergency.observe(now, inputs);
+        }
+        if let Some(rcd) = &mut self.rcd {
+            rcd.observe(now, inputs, events);
         }
     }
 
-    fn grant(&mut self, grant: Grant) {
-        let granted_before = self.authorization.is_granted();
-        self.authorization.set(grant);
-        // A new grant is a new attempt with the plug as it is now; a permanent one
-        // that the broker merely repeats is not new.
-        let is_new = match grant {
-            Grant::OneSession => self.authorization.is_granted(),
-            Grant::Permanent => self.authorization.is_granted() && !granted_before,
-            Grant::Revoked => false,
+    /// A trip is judged by whether an EV is connected: not in E and F, and where
+    /// the pilot can't be trusted as it was before.
+    fn watch_rcd(&mut self, now: Millis) {
+        let ev = match self.pilot.state() {
+            None if self.session.has_ev() => Ev::Present,
+            Some(_) | None => self.ev(),
         };
-        match self.session {
-            Session::Finished(_) if is_new => self.session = Session::Connected,
-            Session::Finished(_)
-            | Session::Starting
-            | Session::Vacant
-            | Session::Connected
-            | Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Withdrawing { .. }
-            | Session::Failed(_) => {}
+        let contactor_open = self.outlet_is_dead();
+        if let Some(rcd) = &mut self.rcd {
+            rcd.advance(now, ev, contactor_open);
         }
     }
 
-    fn unlock(&mut self, now: Millis, events: &mut Events) {
-        let Outlet::Socket { lock, .. } = &mut self.outlet else {
-            events.push(Event::Unlock(UnlockResult::NotSupported));
-            return;
-        };
-        if self.unlock_by.is_none() {
-            self.unlock_by = Some(now.after(UNLOCK_ANSWER_MS));
+    fn move_second(&mut self, now: Millis, measured_now: bool) {
+        let facts = self.facts(now, measured_now);
+        let failed = matches!(self.session, Session::Failed(_));
+        let ventilates = self.pilot.state() == Some(CpState::D)
+            && facts.inhibition.is_none()
+            && self.session.offers();
+        match &mut self.second {
+            Second::Fan(fan) => {
+                fan.want(now, ventilates);
+                if failed {
+                    fan.shut_down();
+                }
+            }
+            Second::Phases(phases) => {
+                let around = Surroundings {
+                    first: &self.contactor,
+                    power_wanted: self.session.wants_power(&facts),
+                    measured_now,
+                    session_runs: self.session.is_running(),
+                };
+                phases.advance(now, &around);
+            }
         }
-        match self.session {
-            // Who unlocks doesn't want it locked again by the next step.
-            Session::Connected | Session::Finished(_) => {
-                self.session = Session::Finished(Finish::UnlockRequested);
-                lock.retry(now, LockPosition::Unlocked);
+    }
+
+    /// Wakes an EV that sleeps through an offer.
+    fn call_ev(&mut self, now: Millis) {
+        let offer = if self.session.closes_contactor() {
+            Offer::Taken
+        } else if self.phases_switching() {
+            Offer::Switching
+        } else if self.session == Session::Ready
+            && self.inhibition().is_none()
+            && self.offers_current()
+        {
+            Offer::Open
+        } else {
+            Offer::None
+        };
+        self.wake_up.advance(now, offer, self.pilot.state());
+    }
+
+    /// Both contactors are commanded open and proven so: the plug may be unlocked
+    /// (S4), the residual current device tested.
+    fn outlet_is_dead(&self) -> bool {
+        self.contactor.is_proven_open()
+            && match &self.second {
+                Second::Fan(_) => true,
+                Second::Phases(phases) => phases.is_proven_open(),
             }
-            Session::Starting | Session::Vacant | Session::Failed(_) => {
-                lock.retry(now, LockPosition::Unlocked);
-            }
-            // Ends first, see Session::next.
-            Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Withdrawing { .. } => {}
+    }
+
+    /// The level of relay 2: no fan in the unrecoverable safe state, and a second
+    /// contactor only after the first one.
+    fn relay_2(&self) -> bool {
+        match &self.second {
+            Second::Fan(fan) => fan.is_on() && !matches!(self.session, Session::Failed(_)),
+            Second::Phases(phases) => phases.is_commanded_closed(),
+        }
+    }
+
+    fn contactor_fault(&self) -> Option<ContactorFault> {
+        self.contactor.fault().or(match &self.second {
+            Second::Fan(_) => None,
+            Second::Phases(phases) => phases.fault(),
+        })
+    }
+
+    fn phases_switching(&self) -> bool {
+        match &self.second {
+            Second::Fan(_) => false,
+            Second::Phases(phases) => phases.is_switching(),
         }
     }
 
@@ -262,11 +326,18 @@ impl Machine {
         if next == Session::Vacant && before != Session::Starting {
             self.authorization.use_up();
         }
+        if (before, next) == (Session::Securing, Session::Ready) {
+            self.wake_up.authorize();
+        }
+        // Guide 15.15.3: before each session.
+        if let (Session::Vacant, Session::Connected, Some(rcd)) = (before, next, &mut self.rcd) {
+            rcd.request_test(now);
+        }
     }
 
     fn move_lock(&mut self, now: Millis) {
         let target = self.lock_target();
-        let may_unlock = self.contactor.is_proven_open();
+        let may_unlock = self.outlet_is_dead();
         match &mut self.outlet {
             Outlet::Socket { lock, .. } => lock.advance(now, target, may_unlock),
             Outlet::FixedCable { .. } => {}
@@ -297,7 +368,7 @@ impl Machine {
             energy_requested: self.pilot.energy_requested(),
             offer_answered: self.pilot.answers_offer(),
             measured_now,
-            current_available: self.current_available(),
+            current_available: self.offers_current(),
             granted: self.authorization.is_granted(),
             may_start: self.authorization.may_start()
                 && self.wishes.result() == Availability::Operative
@@ -305,9 +376,15 @@ impl Machine {
             unlock_requested: self.unlock_by.is_some(),
             plug: self.plug(),
             inhibition: self.inhibition(),
-            contactor_fault: self.contactor.fault(),
-            contactor_open: self.contactor.is_proven_open(),
+            failure: self.failure(),
+            rcd_ready: self.rcd.is_none_or(|rcd| rcd.is_ready(now)),
+            phases_switching: self.phases_switching(),
+            contactor_open: self.outlet_is_dead(),
             contactor_may_close: self.contactor.may_close(now),
+            second_contactor_ready: match &self.second {
+                Second::Fan(_) => true,
+                Second::Phases(phases) => phases.is_ready(now),
+            },
         }
     }
 
@@ -339,9 +416,27 @@ impl Machine {
         }
     }
 
+    /// What is unrecoverable, the strongest first (guide 15.13).
+    fn failure(&self) -> Option<Failure> {
+        if let Some(fault) = self.contactor_fault() {
+            return Some(Failure::Contactor(fault));
+        }
+        if let Some(error) = self.rcd.and_then(|rcd| rcd.failure(self.ev())) {
+            return Some(Failure::Rcd(error));
+        }
+        let emergency = self.emergency.is_some_and(|input| input.is_active());
+        emergency.then_some(Failure::Emergency)
+    }
+
     /// What forbids charging but can go away by itself: the recoverable safe
-    /// state (guide 15.13). RCD and emergency input belong here.
+    /// state (guide 15.13), and what one look at an input makes suspicious.
     fn inhibition(&self) -> Option<StopReason> {
+        if self.emergency.is_some_and(|input| input.is_suspicious()) {
+            return Some(StopReason::EmergencyShutdown);
+        }
+        if let Some(error) = self.rcd.and_then(|rcd| rcd.inhibition()) {
+            return Some(StopReason::RcdError(error));
+        }
         if let Some(fault) = self.pilot.fault() {
             return Some(StopReason::PilotFault(fault));
         }
@@ -380,6 +475,12 @@ impl Machine {
         self.offered_limit() >= Amperes::MINIMUM_OFFER
     }
 
+    /// The limits allow it, and nothing that is over soon speaks against it.
+    fn offers_current(&self) -> bool {
+        let is_testing = self.rcd.is_some_and(|rcd| rcd.is_testing());
+        self.current_available() && !is_testing && !self.phases_switching()
+    }
+
     fn lock_target(&self) -> LockPosition {
         match &self.outlet {
             Outlet::Socket { .. } if self.session.locks_plug() => LockPosition::Locked,
@@ -387,18 +488,24 @@ impl Machine {
         }
     }
 
-    /// The levels that follow from the state. Relay 2 belongs to ventilation and
-    /// phase switching, the push-pull outputs to the RCD test and the LEDs.
+    /// The levels that follow from the state.
     fn actuation(&self) -> Actuation {
         Actuation {
-            pilot: PilotOutput::Duty(self.duty_cycle()),
+            pilot: if self.wake_up.is_calling() {
+                PilotOutput::Released
+            } else {
+                PilotOutput::Duty(self.duty_cycle())
+            },
             relay_1: self.contactor.is_commanded_closed(),
-            relay_2: false,
+            relay_2: self.relay_2(),
             lock_drive: match &self.outlet {
                 Outlet::Socket { lock, .. } => lock.drive(),
                 Outlet::FixedCable { .. } => LockDrive::Coast,
             },
-            outputs: DigitalOutputs(0),
+            outputs: match self.rcd.and_then(|rcd| rcd.trigger()) {
+                Some((trigger, on)) => trigger.level(on),
+                None => DigitalOutputs(0),
+            },
         }
     }
 
@@ -407,7 +514,10 @@ impl Machine {
             // Unrecoverable safe state (guide 15.13, table 70).
             Session::Failed(_) => DutyCycle::ZERO,
             Session::Ready | Session::Charging => {
-                if self.inhibition().is_some() || self.ventilation_is_refused() {
+                if self.inhibition().is_some()
+                    || self.ventilation_is_refused()
+                    || !self.offers_current()
+                {
                     DutyCycle::FULL
                 } else {
                     DutyCycle::offering(self.offered_limit())
@@ -422,9 +532,14 @@ impl Machine {
         }
     }
 
-    /// Guide 15.19, table 80: refused with 100 %, the plug stays locked.
+    /// Guide 15.19, table 80: refused with 100 %, the plug stays locked. While a fan
+    /// starts the offer stays, or the EV would no longer want it.
     fn ventilation_is_refused(&self) -> bool {
-        self.pilot.state() == Some(CpState::D) && !self.config.always_accept_state_d
+        let available = match &self.second {
+            Second::Fan(fan) => fan.is_available(),
+            Second::Phases(_) => false,
+        };
+        self.pilot.state() == Some(CpState::D) && !self.config.always_accept_state_d && !available
     }
 
     fn deadline(&self, now: Millis) -> Option<Deadline> {
@@ -443,6 +558,13 @@ impl Machine {
             Outlet::Socket { lock, .. } => lock.deadline(),
             Outlet::FixedCable { .. } => None,
         };
+        let (second, third) = match &self.second {
+            Second::Fan(fan) => (fan.deadline(), None),
+            Second::Phases(phases) => {
+                let [switched, moved] = phases.deadlines();
+                (switched, moved)
+            }
+        };
         let unlock = self.unlock_by.map(|by| (by, "unlock request"));
         self.pilot
             .deadlines()
@@ -453,87 +575,13 @@ impl Machine {
                 withdrawal,
                 lock,
                 unlock,
+                second,
+                third,
+                self.wake_up.deadline(),
+                self.rcd.and_then(|rcd| rcd.deadline()),
             ])
             .flatten()
             .filter(|(at, _)| *at > now)
             .min_by_key(|(at, _)| *at)
-    }
-
-    /// A snapshot of everything that gets published.
-    pub fn status(&self) -> Status {
-        let (lock, failure, proximity_error, cable_limit) = match &self.outlet {
-            Outlet::Socket { lock, proximity } => (
-                lock.position(),
-                lock.failure(),
-                proximity.error(),
-                proximity.limit(),
-            ),
-            Outlet::FixedCable { .. } => (None, None, None, None),
-        };
-        Status {
-            cp_state: self.pilot.state(),
-            pilot: self.driven,
-            pilot_fault: self.pilot.fault(),
-            contactor_target: self.contactor.is_commanded_closed(),
-            contactor: self.contactor.position(),
-            contactor_fault: self.contactor.fault(),
-            lock_target: self.lock_target(),
-            lock,
-            lock_failure: match self.session {
-                // A plug that could not be locked is released; the report stays.
-                Session::Finished(Finish::LockFailed(failed)) => failure.or(Some(failed)),
-                Session::Finished(Finish::UnlockRequested)
-                | Session::Starting
-                | Session::Vacant
-                | Session::Connected
-                | Session::Securing
-                | Session::Ready
-                | Session::Charging
-                | Session::Withdrawing { .. }
-                | Session::Failed(_) => failure,
-            },
-            proximity_error,
-            cable_limit,
-            physical_limit: self.limits.physical(self.cable_limit()),
-            offered_limit: self.offered_limit(),
-            availability: self.wishes.result(),
-            authorized: self.authorization.is_granted(),
-            session: self.session_state(),
-            stop_reason: self.stop_reason,
-        }
-    }
-
-    fn session_state(&self) -> SessionState {
-        let inoperative = self.wishes.result() == Availability::Inoperative;
-        match self.session {
-            Session::Starting => SessionState::Inoperative,
-            Session::Failed(_) | Session::Finished(Finish::LockFailed(_)) => SessionState::Faulted,
-            Session::Vacant
-            | Session::Connected
-            | Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Withdrawing { .. }
-            | Session::Finished(Finish::UnlockRequested)
-                if self.inhibition().is_some() =>
-            {
-                SessionState::Faulted
-            }
-            Session::Vacant | Session::Connected if inoperative => SessionState::Inoperative,
-            Session::Vacant if self.authorization.awaits_ev() => SessionState::Authorized,
-            Session::Vacant => SessionState::Idle,
-            Session::Connected | Session::Securing | Session::Finished(Finish::UnlockRequested) => {
-                SessionState::Connected
-            }
-            Session::Ready => {
-                let offers = self.current_available() && !self.ventilation_is_refused();
-                if offers && !self.pilot.energy_requested() {
-                    SessionState::SuspendedEv
-                } else {
-                    SessionState::SuspendedEvse
-                }
-            }
-            Session::Charging | Session::Withdrawing { .. } => SessionState::Charging,
-        }
     }
 }

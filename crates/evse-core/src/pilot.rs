@@ -100,6 +100,11 @@ impl Pilot {
         }
     }
 
+    /// Whether state D counts as a request for energy from the next round on.
+    pub(crate) fn accept_state_d(&mut self, accepts: bool) {
+        self.accepts_state_d = accepts;
+    }
+
     /// Looks at one round, measured while `driven` was on the line.
     pub(crate) fn observe(
         &mut self,
@@ -111,7 +116,16 @@ impl Pilot {
             Err(SensorFault) => Reading::Fault(PilotFault::Sensor),
             Ok(peaks) => {
                 self.stale_at = now.after(STALE_MS);
-                self.bands.read(peaks, driven)
+                match driven {
+                    PilotOutput::Duty(duty) => self.bands.read(peaks, duty),
+                    // Nothing is driven, so nothing can be learnt of the EV.
+                    PilotOutput::Released => {
+                        self.last = None;
+                        self.answer = Answer::None;
+                        self.demand = Demand::Absent;
+                        return;
+                    }
+                }
             }
         };
         let agreed = match (self.last, reading) {
@@ -274,8 +288,6 @@ mod tests {
             (MINUS, 20, -30, E),
             (OFFER, 1_000, -1_900, E),
             (PLUS, 1_999, -9_999, E),
-            // A released line floats.
-            (PilotOutput::Released, 11_956, 55, E),
         ] {
             let pilot = after(driven, &[(positive, negative); 2]);
             assert_eq!(pilot.state(), Some(state), "{positive} {negative}");
@@ -301,6 +313,18 @@ mod tests {
             let pilot = after(driven, &[(positive, negative); 2]);
             assert_eq!(pilot.state(), None, "{positive} {negative}");
             assert_eq!(pilot.fault(), Some(fault), "{positive} {negative}");
+        }
+    }
+
+    // covers: CP-025
+    #[test]
+    fn a_released_line_tells_nothing() {
+        let mut pilot = after(PLUS, &[(8_919, 65); 2]);
+        for number in 3..500 {
+            pilot.expire(Millis(number * 10));
+            pilot.observe(Millis(number * 10), round(20, -30), PilotOutput::Released);
+            assert_eq!((pilot.state(), pilot.fault()), (Some(CpState::B), None));
+            assert!(!pilot.energy_requested() && !pilot.answers_offer());
         }
     }
 

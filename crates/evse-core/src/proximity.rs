@@ -5,6 +5,9 @@ use crate::{Amperes, Millis, Millivolts, SensorFault};
 
 /// A new coding must hold for this long before it counts.
 const SETTLE_MS: u64 = 50;
+/// A line that settles nowhere for this long is invalid: what flutters between
+/// wrong codings must not pass for the one before (S8).
+const FLUTTER_MS: u64 = 100;
 
 /// What is wrong with the proximity pilot (guide 3.3.4.34 to 3.3.4.36).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +62,8 @@ impl CableCoding {
 struct Candidate {
     coding: CableCoding,
     at: Millis,
+    /// When the line is to have settled.
+    settles_by: Millis,
 }
 
 /// The cable in the socket as far as this EV is concerned.
@@ -104,17 +109,27 @@ impl Proximity {
             self.candidate = None;
             return;
         }
+        // Counted from the first departure: a line that flutters between two wrong
+        // codings must not pass for the one before (S8).
+        let settles_by = match self.candidate {
+            Some(candidate) => candidate.settles_by,
+            None => now.after(FLUTTER_MS),
+        };
         match self.candidate {
+            Some(candidate) if candidate.coding == coding && now < candidate.at => {}
             Some(candidate) if candidate.coding == coding => {
-                if now >= candidate.at {
-                    self.coding = Some(coding);
-                    self.candidate = None;
-                }
+                self.coding = Some(coding);
+                self.candidate = None;
+            }
+            Some(_) if now >= settles_by => {
+                self.coding = Some(CableCoding::Invalid);
+                self.candidate = None;
             }
             Some(_) | None => {
                 self.candidate = Some(Candidate {
                     coding,
                     at: now.after(SETTLE_MS),
+                    settles_by,
                 });
             }
         }
@@ -194,6 +209,22 @@ impl Proximity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_flutters_between_wrong_codings_is_not_the_one_before() {
+        let mut proximity = Proximity::new();
+        for now in (0..200).step_by(10) {
+            proximity.observe(Millis(now), Ok(Millivolts(1_000)));
+        }
+        proximity.judge(true, true);
+        assert_eq!(proximity.limit(), Some(Amperes::new(32)));
+        for now in (200..=300).step_by(10) {
+            let voltage = if now % 20 == 0 { 3_000 } else { 300 };
+            proximity.observe(Millis(now), Ok(Millivolts(voltage)));
+        }
+        proximity.judge(true, true);
+        assert!(proximity.error().is_some());
+    }
 
     // covers: PP-001
     #[test]

@@ -1,7 +1,7 @@
 //! One round of the control pilot: from two peaks to a state or a fault
 //! (IEC 61851-1 table A.4).
 
-use crate::{DutyCycle, Millivolts, PilotOutput, PilotPeaks};
+use crate::{DutyCycle, Millivolts, PilotPeaks};
 
 /// States of the control pilot (IEC 61851-1 table A.4, guide 15.3 table 57).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,7 +108,7 @@ impl Bands {
     };
 
     /// Takes a round's peaks and says what they mean while `driven` is on the line.
-    pub(crate) fn read(&mut self, peaks: PilotPeaks, driven: PilotOutput) -> Reading {
+    pub(crate) fn read(&mut self, peaks: PilotPeaks, driven: DutyCycle) -> Reading {
         *self = Self {
             positive: Band::of(peaks.positive, self.positive),
             negative: Band::of(peaks.negative, self.negative),
@@ -116,14 +116,10 @@ impl Bands {
         self.judge(peaks, driven)
     }
 
-    fn judge(self, peaks: PilotPeaks, driven: PilotOutput) -> Reading {
+    fn judge(self, peaks: PilotPeaks, driven: DutyCycle) -> Reading {
         let (positive, negative) = (peaks.positive.0, peaks.negative.0);
         let mirrored = positive.saturating_add(negative).saturating_abs() <= 1_200;
-        let (modulated, steady_minus) = match driven {
-            // A released line floats: whatever is measured, it is state E.
-            PilotOutput::Released => return Reading::State(CpState::E),
-            PilotOutput::Duty(duty) => (duty.is_modulated(), duty == DutyCycle::ZERO),
-        };
+        let (modulated, steady_minus) = (driven.is_modulated(), driven == DutyCycle::ZERO);
         // A short to PE: no positive half wave, and no negative one either.
         if positive < 2_000
             && if modulated {

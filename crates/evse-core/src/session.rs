@@ -23,12 +23,15 @@
 //!                                 or 6 s are over (seq. 10.2) -----+
 //!
 //!   Finished  the plug is released although the EV is still there: unlock requested,
-//!             plug lock failed; until the EV leaves or a new grant comes
-//!   Failed    contactor error, from every state, until restart
+//!             plug lock failed,
+//!             or an emergency is over; until the EV leaves or (not after an
+//!             emergency) a new grant comes
+//!   Failed    contactor error, RCD error without an EV: until restart; emergency:
+//!             until it is over; from every state
 //! ```
 //! "seq." is a sequence of IEC 61851-1 table A.6.
 
-use crate::{ContactorFault, CpState, LockFailure, Millis, PilotFault, ProximityError};
+use crate::{ContactorFault, CpState, LockFailure, Millis, PilotFault, ProximityError, RcdError};
 
 /// How long an EV may go on to draw current after the offer is withdrawn before
 /// the contactor opens under load (IEC 61851-1 table A.6 sequence 10.2; S5).
@@ -48,6 +51,8 @@ pub enum StopReason {
     VentilationUnavailable,
     /// The limits leave less than 6 A.
     NoCurrentAvailable,
+    /// The number of phases changes.
+    PhaseSwitch,
     /// The grant was revoked, or the key switch turned off.
     AuthorizationRevoked,
     /// Somebody asked to unlock the plug.
@@ -64,6 +69,10 @@ pub enum StopReason {
     LockFailure(LockFailure),
     /// The contactor can't be trusted; until restart.
     ContactorFault(ContactorFault),
+    /// The residual current device tripped or failed its test.
+    RcdError(RcdError),
+    /// The emergency input was asserted.
+    EmergencyShutdown,
 }
 
 /// Whether an EV is there.
@@ -99,6 +108,8 @@ pub(crate) struct Facts {
     pub measured_now: bool,
     /// The limits leave 6 A or more.
     pub current_available: bool,
+    /// The number of phases changes, so that no current is available.
+    pub phases_switching: bool,
     pub granted: bool,
     /// Granted, operative, and the broker there where the grant came from it.
     pub may_start: bool,
@@ -106,15 +117,39 @@ pub(crate) struct Facts {
     pub plug: Plug,
     /// What forbids charging but can go away by itself.
     pub inhibition: Option<StopReason>,
-    pub contactor_fault: Option<ContactorFault>,
+    /// What is unrecoverable, the strongest first.
+    pub failure: Option<Failure>,
+    /// The residual current device protects: no test runs and none is due.
+    pub rcd_ready: bool,
     pub contactor_open: bool,
     pub contactor_may_close: bool,
+    /// A second contactor is where it has to be for the first one to close.
+    pub second_contactor_ready: bool,
+}
+
+/// What leads to the unrecoverable safe state (guide 15.13, table 70).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Failure {
+    Contactor(ContactorFault),
+    Rcd(RcdError),
+    Emergency,
+}
+
+impl Failure {
+    const fn reason(self) -> StopReason {
+        match self {
+            Self::Contactor(fault) => StopReason::ContactorFault(fault),
+            Self::Rcd(error) => StopReason::RcdError(error),
+            Self::Emergency => StopReason::EmergencyShutdown,
+        }
+    }
 }
 
 /// Why an offer is withdrawn while the EV draws current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Withdrawal {
     NoCurrentAvailable,
+    PhaseSwitch,
     AuthorizationRevoked,
     UnlockRequested,
 }
@@ -126,6 +161,8 @@ impl Withdrawal {
             Some(Self::UnlockRequested)
         } else if !facts.granted {
             Some(Self::AuthorizationRevoked)
+        } else if facts.phases_switching {
+            Some(Self::PhaseSwitch)
         } else if !facts.current_available {
             Some(Self::NoCurrentAvailable)
         } else {
@@ -136,6 +173,7 @@ impl Withdrawal {
     const fn reason(self) -> StopReason {
         match self {
             Self::NoCurrentAvailable => StopReason::NoCurrentAvailable,
+            Self::PhaseSwitch => StopReason::PhaseSwitch,
             Self::AuthorizationRevoked => StopReason::AuthorizationRevoked,
             Self::UnlockRequested => StopReason::UnlockRequested,
         }
@@ -147,6 +185,8 @@ impl Withdrawal {
 pub(crate) enum Finish {
     UnlockRequested,
     LockFailed(LockFailure),
+    /// The emergency is over; nothing starts before the EV has left.
+    Emergency,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -168,7 +208,7 @@ pub(crate) enum Session {
     /// B1, C1: over, the plug is released.
     Finished(Finish),
     /// F: unrecoverable safe state (guide 15.13).
-    Failed(ContactorFault),
+    Failed(Failure),
 }
 
 impl Session {
@@ -177,18 +217,13 @@ impl Session {
     pub(crate) fn next(self, now: Millis, facts: &Facts) -> Option<(Self, Option<StopReason>)> {
         let stop = |next, reason| Some((next, Some(reason)));
         let go = |next| Some((next, None));
-        // Guide 3.3.4.1, 15.13: unrecoverable, from every state.
-        if let Some(fault) = facts.contactor_fault {
-            return match self {
-                Self::Failed(_) => None,
-                Self::Starting
-                | Self::Vacant
-                | Self::Connected
-                | Self::Securing
-                | Self::Ready
-                | Self::Charging
-                | Self::Withdrawing { .. }
-                | Self::Finished(_) => stop(Self::Failed(fault), StopReason::ContactorFault(fault)),
+        // Guide 3.3.4.1, 3.3.4.12, 3.3.4.15: unrecoverable, from every state.
+        if let Some(failure) = facts.failure {
+            let next = Self::Failed(failure);
+            return if self == next {
+                None
+            } else {
+                stop(next, failure.reason())
             };
         }
         match self {
@@ -220,7 +255,9 @@ impl Session {
             Self::Ready => Self::ready(facts),
             Self::Charging => Self::charge(now, facts),
             Self::Withdrawing { open_by, cause } => Self::withdraw(now, facts, open_by, cause),
-            Self::Finished(_) | Self::Failed(_) => None,
+            // Released, but whether the EV has left shows only at +12 V.
+            Self::Failed(Failure::Emergency) => go(Self::Finished(Finish::Emergency)),
+            Self::Finished(_) | Self::Failed(Failure::Contactor(_) | Failure::Rcd(_)) => None,
         }
     }
 
@@ -233,8 +270,8 @@ impl Session {
             (_, Some(reason @ StopReason::ProximityError(_))) => {
                 Some((Self::Connected, Some(reason)))
             }
-            (Plug::Secured, _) => Some((Self::Ready, None)),
-            (Plug::Doubtful | Plug::Moving | Plug::Stuck(_), _) => None,
+            (Plug::Secured, _) if facts.rcd_ready => Some((Self::Ready, None)),
+            (Plug::Secured | Plug::Doubtful | Plug::Moving | Plug::Stuck(_), _) => None,
         }
     }
 
@@ -243,17 +280,38 @@ impl Session {
             return Some(over);
         }
         // Sequence 4: the contactor closes within 3 s of C2, unless it has to rest.
-        let close = facts.measured_now
-            && facts.inhibition.is_none()
-            && facts.plug == Plug::Secured
-            && facts.current_available
-            && facts.energy_requested
-            && facts.offer_answered
-            && facts.contactor_may_close;
+        let close =
+            facts.measured_now && facts.second_contactor_ready && Self::closing_wanted(facts);
         if close {
             Some((Self::Charging, None))
         } else {
             None
+        }
+    }
+
+    /// All that has to hold for the first contactor to close, but for the round that
+    /// shows it and the second contactor.
+    fn closing_wanted(facts: &Facts) -> bool {
+        facts.inhibition.is_none()
+            && facts.plug == Plug::Secured
+            && facts.rcd_ready
+            && facts.current_available
+            && facts.energy_requested
+            && facts.offer_answered
+            && facts.contactor_may_close
+    }
+
+    /// The first contactor is closed, or nothing but the second one is missing.
+    pub(crate) fn wants_power(self, facts: &Facts) -> bool {
+        match self {
+            Self::Ready => Self::over(facts).is_none() && Self::closing_wanted(facts),
+            Self::Charging | Self::Withdrawing { .. } => true,
+            Self::Starting
+            | Self::Vacant
+            | Self::Connected
+            | Self::Securing
+            | Self::Finished(_)
+            | Self::Failed(_) => false,
         }
     }
 
@@ -268,7 +326,8 @@ impl Session {
             let reason = StopReason::UnlockRequested;
             return Some((Self::Finished(Finish::UnlockRequested), Some(reason)));
         }
-        if !facts.granted {
+        // Guide 3.3.4.13, 3.3.4.14: the plug is kept closed until the EV leaves.
+        if !facts.granted && !facts.rcd_holds_plug() {
             return Some((Self::Connected, Some(StopReason::AuthorizationRevoked)));
         }
         None
@@ -305,7 +364,8 @@ impl Session {
         let over = now >= open_by || !facts.energy_requested || facts.inhibition.is_some();
         if over {
             let next = match cause {
-                Withdrawal::NoCurrentAvailable => Self::Ready,
+                Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch => Self::Ready,
+                Withdrawal::AuthorizationRevoked if facts.rcd_holds_plug() => Self::Ready,
                 // A grant that has come meanwhile begins another session.
                 Withdrawal::AuthorizationRevoked => Self::Connected,
                 Withdrawal::UnlockRequested => Self::Finished(Finish::UnlockRequested),
@@ -314,13 +374,18 @@ impl Session {
         }
         match (cause, Withdrawal::wanted(facts)) {
             // Sequence 9.1 taken back before the EV has stopped.
-            (Withdrawal::NoCurrentAvailable, None) => Some((Self::Charging, None)),
+            (Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch, None) => {
+                Some((Self::Charging, None))
+            }
             // The pause becomes an end; the EV's time doesn't start anew.
             (
-                Withdrawal::NoCurrentAvailable,
+                Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch,
                 Some(cause @ (Withdrawal::AuthorizationRevoked | Withdrawal::UnlockRequested)),
             ) => Some((Self::Withdrawing { open_by, cause }, Some(cause.reason()))),
-            (Withdrawal::NoCurrentAvailable, Some(Withdrawal::NoCurrentAvailable)) => None,
+            (
+                Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch,
+                Some(Withdrawal::NoCurrentAvailable | Withdrawal::PhaseSwitch),
+            ) => None,
             (Withdrawal::AuthorizationRevoked | Withdrawal::UnlockRequested, _) => None,
         }
     }
@@ -351,6 +416,28 @@ impl Session {
         }
     }
 
+    /// Current is or was offered: the EV's request counts.
+    pub(crate) const fn offers(self) -> bool {
+        match self {
+            Self::Ready | Self::Charging | Self::Withdrawing { .. } => true,
+            Self::Starting
+            | Self::Vacant
+            | Self::Connected
+            | Self::Securing
+            | Self::Finished(_)
+            | Self::Failed(_) => false,
+        }
+    }
+
+    /// An EV was there when the pilot could last be trusted.
+    pub(crate) const fn has_ev(self) -> bool {
+        match self {
+            Self::Connected | Self::Finished(_) => true,
+            Self::Securing | Self::Ready | Self::Charging | Self::Withdrawing { .. } => true,
+            Self::Starting | Self::Vacant | Self::Failed(_) => false,
+        }
+    }
+
     /// A session runs: granted, and an EV there.
     pub(crate) const fn is_running(self) -> bool {
         self.locks_plug()
@@ -358,6 +445,10 @@ impl Session {
 }
 
 impl Facts {
+    const fn rcd_holds_plug(&self) -> bool {
+        matches!(self.inhibition, Some(StopReason::RcdError(_)))
+    }
+
     const fn why_not_requested(&self) -> StopReason {
         match self.cp_state {
             Some(CpState::D) => StopReason::VentilationUnavailable,

@@ -2,7 +2,7 @@
 
 use crate::{
     Amperes, Availability, ContactorFault, ContactorPosition, CpState, LockFailure, LockPosition,
-    PilotFault, PilotOutput, ProximityError, StopReason,
+    PhaseCount, PilotFault, PilotOutput, ProximityError, RcdError, StopReason, VentilationStatus,
 };
 
 /// The session as others need it; an OCPP client derives its status from this.
@@ -58,6 +58,17 @@ pub struct Status {
     pub contactor: ContactorPosition,
     /// `Some` is `port0/contactor/error` = 1, until restart.
     pub contactor_fault: Option<ContactorFault>,
+    /// Relay 2 is commanded closed.
+    pub relay_2: bool,
+    /// What is published of the fan.
+    pub ventilation: VentilationStatus,
+    /// Where phases are switched: how many are switched through, `None` is none of them.
+    pub phases: Option<Option<PhaseCount>>,
+    /// `port0/rcd/error`.
+    pub rcd_error: Option<RcdError>,
+    /// `port0/emergency_shutdown`: the emergency input is asserted, or was and the
+    /// EV has not left since.
+    pub emergency: bool,
     /// Where the plug lock should be; unlocked with a fixed cable.
     pub lock_target: LockPosition,
     /// Where the plug lock is sensed; `None` is unknown.
@@ -110,6 +121,9 @@ pub enum Event {
     LimitReceived,
     /// The answer to a request to unlock.
     Unlock(UnlockResult),
+    /// A self test of the residual current device is over; [`Status::rcd_error`]
+    /// tells how it went.
+    RcdTestEnded,
 }
 
 /// The events of one step, in order.

@@ -1,6 +1,9 @@
 //! One step: what goes in and what comes out.
 
-use crate::{Actuation, Amperes, DynamicSlot, Events, Grant, Millis, Operation, Sample};
+use crate::{
+    Actuation, Amperes, DynamicSlot, Events, Grant, Inputs, Millis, Operation, PhaseCount, Sample,
+    SensorFault,
+};
 
 /// When something happens by time alone, and what.
 pub(crate) type Deadline = (Millis, &'static str);
@@ -26,6 +29,18 @@ pub enum Request {
     BrokerLost,
     /// Unlock the plug; a running session ends first (OCPP UnlockConnector).
     Unlock,
+    /// Test the residual current device as soon as the contactor is open.
+    TestRcd,
+    /// How many phases are wanted (guide 15.20).
+    Phases(PhaseCount),
+    /// From opening to offering again while phases are switched, in ms.
+    PhaseSwitchDelay(u32),
+    /// A customer application says whether there is ventilation (guide 15.19).
+    VentilationAvailable(bool),
+    /// A customer application says whether the fan runs.
+    VentilationActual(bool),
+    /// The last published target of the fan.
+    VentilationTarget(bool),
 }
 
 /// What makes the machine step.
@@ -33,6 +48,9 @@ pub enum Request {
 pub enum Input {
     /// A round of measurements, taken while the last step's actuation was applied.
     Sample(Sample),
+    /// A quick look at the on/off inputs between two rounds, for the inputs that
+    /// must open the contactor within 5 ms (S3).
+    Inputs(Result<Inputs, SensorFault>),
     /// A request.
     Request(Request),
     /// A deadline has come.

@@ -42,6 +42,13 @@ enum Symbol {
     Contactor(ContactorDefect),
     Lock(LockDefect),
     Proximity(i32),
+    SecondContactor(ContactorDefect),
+    /// DIGITAL_IN_1, the emergency input, or the residual current device changes; a
+    /// quick look, no round.
+    Emergency(bool),
+    Rcd(RcdDefect),
+    /// A quick look 1 ms later.
+    Look,
     /// A request, at once.
     Request(Request),
 }
@@ -95,6 +102,37 @@ const REQUESTS: [Symbol; 9] = [
     Symbol::Request(Request::BrokerLost),
     Symbol::Request(Request::BrokerConnected),
     Symbol::Request(Request::Unlock),
+];
+
+const ALARMS: [Symbol; 8] = [
+    Symbol::Emergency(true),
+    Symbol::Emergency(false),
+    Symbol::Rcd(RcdDefect::Tripped),
+    Symbol::Rcd(RcdDefect::Deaf),
+    Symbol::Rcd(RcdDefect::Sticky),
+    Symbol::Rcd(RcdDefect::None),
+    Symbol::Look,
+    Symbol::Request(Request::TestRcd),
+];
+
+const PHASES: [Symbol; 6] = [
+    Symbol::SecondContactor(ContactorDefect::None),
+    Symbol::SecondContactor(ContactorDefect::Welded),
+    Symbol::SecondContactor(ContactorDefect::NeverCloses),
+    Symbol::Request(Request::Phases(PhaseCount::One)),
+    Symbol::Request(Request::Phases(PhaseCount::Three)),
+    Symbol::Request(Request::PhaseSwitchDelay(10_000)),
+];
+
+const VENTILATION: [Symbol; 8] = [
+    Symbol::SecondContactor(ContactorDefect::None),
+    Symbol::SecondContactor(ContactorDefect::NeverCloses),
+    Symbol::Request(Request::VentilationAvailable(true)),
+    Symbol::Request(Request::VentilationAvailable(false)),
+    Symbol::Request(Request::VentilationActual(true)),
+    Symbol::Request(Request::VentilationActual(false)),
+    Symbol::Request(Request::VentilationTarget(true)),
+    Symbol::Request(Request::VentilationTarget(false)),
 ];
 
 fn everything() -> Vec<Symbol> {
@@ -177,8 +215,26 @@ impl Situation {
                 self.world.proximity = voltage;
                 self.round(10, tally)
             }
+            Symbol::SecondContactor(defect) => {
+                self.world.relay_2_defect = defect;
+                self.round(10, tally)
+            }
+            Symbol::Emergency(pressed) => {
+                self.world.digital = u8::from(pressed);
+                self.look(tally)
+            }
+            Symbol::Rcd(defect) => {
+                self.world.rcd_defect = defect;
+                self.look(tally)
+            }
+            Symbol::Look => self.look(tally),
             Symbol::Request(request) => self.input(Input::Request(request), tally),
         }
+    }
+
+    fn look(&mut self, tally: &mut Tally) -> Result<(), &'static str> {
+        self.now = self.now.after(1);
+        self.input(Input::Inputs(self.world.inputs()), tally)
     }
 
     fn fingerprint(&self) -> (u64, u64) {
@@ -479,4 +535,134 @@ fn every_deep_sequence_of_contactor_and_plug_lock_defects() {
         &alphabet,
         4,
     );
+}
+
+/// From power on with a residual current device, which is tested first, to charging.
+fn charging_with_rcd(then: &[Symbol]) -> Vec<Symbol> {
+    [&charging(&[Symbol::Wait; 12])[..], then].concat()
+}
+
+#[test]
+fn every_sequence_of_alarms() {
+    let config = with_rcd(with_emergency(socket(Authentication::Free)));
+    let alphabet = [
+        &TIME[..],
+        &ALARMS,
+        &[
+            Symbol::Ev(Ev::A),
+            Symbol::Ev(Ev::C),
+            Symbol::Contactor(ContactorDefect::Welded),
+        ],
+    ]
+    .concat();
+    explore("alarms from power on", config, &[], &alphabet, 5);
+    let charging = charging_with_rcd(&[]);
+    let tally = explore("alarms while charging", config, &charging, &alphabet, 5);
+    assert!(tally.states.contains("faulted") && tally.states.contains("charging"));
+    let paused = charging_with_rcd(&PAUSED);
+    let tally = explore("alarms while paused", config, &paused, &alphabet, 5);
+    assert!(tally.closings > 20);
+    let emergency_over = [
+        Symbol::Emergency(true),
+        Symbol::Look,
+        Symbol::Wait,
+        Symbol::Emergency(false),
+        Symbol::Round,
+        Symbol::Round,
+    ];
+    let after = charging_with_rcd(&emergency_over);
+    explore("alarms after an emergency", config, &after, &alphabet, 5);
+}
+
+#[test]
+fn every_sequence_of_phase_switching() {
+    let config = Config {
+        relay_2: SecondRelay::PhaseSwitch(PhaseSwitch {
+            feedback: Feedback::NormallyOpen,
+            delay_ms: 10_000,
+        }),
+        ..socket(Authentication::Free)
+    };
+    let alphabet = [
+        &TIME[..],
+        &PHASES,
+        &[
+            Symbol::Ev(Ev::A),
+            Symbol::Ev(Ev::B),
+            Symbol::Ev(Ev::C),
+            Symbol::Contactor(ContactorDefect::Welded),
+        ],
+    ]
+    .concat();
+    let tally = explore(
+        "phases while charging",
+        config,
+        &charging(&[]),
+        &alphabet,
+        5,
+    );
+    assert!(tally.states.contains("charging"));
+    let one = [Symbol::Request(Request::Phases(PhaseCount::One))];
+    let switching = [&PAUSED[..], &one].concat();
+    let tally = explore(
+        "phases while paused",
+        config,
+        &charging(&PAUSED),
+        &alphabet,
+        5,
+    );
+    assert!(tally.closings > 20);
+    explore(
+        "phases while switched",
+        config,
+        &charging(&switching),
+        &alphabet,
+        5,
+    );
+}
+
+#[test]
+fn every_sequence_of_ventilation() {
+    for control in [VentilationControl::Internal, VentilationControl::External] {
+        let config = Config {
+            relay_2: SecondRelay::Ventilation(Ventilation {
+                enabled: true,
+                control,
+                feedback: Feedback::NormallyOpen,
+            }),
+            ..socket(Authentication::Free)
+        };
+        let alphabet = [
+            &TIME[..],
+            &VENTILATION,
+            &[
+                Symbol::Ev(Ev::A),
+                Symbol::Ev(Ev::C),
+                Symbol::Ev(Ev::D),
+                Symbol::Request(Request::BrokerLost),
+            ],
+        ]
+        .concat();
+        let prefix = [&charging(&PAUSED)[..], &[Symbol::Ev(Ev::D)]].concat();
+        let tally = explore("ventilation", config, &prefix, &alphabet, 5);
+        assert!(tally.closings > 20, "{control:?}");
+    }
+}
+
+#[test]
+fn every_sequence_of_a_wake_up() {
+    let config = Config {
+        wake_up: WakeUp {
+            after_authorization: true,
+            after_timeout: true,
+        },
+        ..socket(Authentication::Free)
+    };
+    let prefix = [
+        &GRANTED[..],
+        &[Symbol::Ev(Ev::B), Symbol::Wait, Symbol::Wait],
+    ]
+    .concat();
+    let alphabet = [&TIME[..], &PILOT, &[LIMIT_GONE]].concat();
+    explore("wake-up", config, &prefix, &alphabet, 6);
 }

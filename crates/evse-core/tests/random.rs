@@ -46,7 +46,13 @@ impl Dice {
         ];
         let limit = self.pick(&limits).map(Amperes::from_deci);
         let slot = DynamicSlot::new(self.roll(5) as usize).unwrap();
-        match self.roll(14) {
+        match self.roll(22) {
+            14 | 15 => Request::TestRcd,
+            16 => Request::Phases(self.pick(&[PhaseCount::One, PhaseCount::Three])),
+            17 => Request::PhaseSwitchDelay(10_000),
+            18 => Request::VentilationAvailable(self.roll(4) != 0),
+            19 | 20 => Request::VentilationActual(self.roll(4) != 0),
+            21 => Request::VentilationTarget(self.roll(2) == 0),
             0 | 1 => Request::DynamicLimit(slot, limit),
             2 => Request::RemoveDynamicLimit(slot),
             3 => Request::OcppLimit(limit),
@@ -66,7 +72,21 @@ impl Dice {
 
     /// Mostly a working world, so that sessions happen.
     fn change(&mut self, world: &mut World, lethal: bool) {
-        match self.roll(30) {
+        match self.roll(40) {
+            30 => world.digital = u8::from(self.roll(3) == 0),
+            31..=33 => world.digital = 0,
+            // For good are a trip without an EV and a failed test.
+            34 if lethal => {
+                world.rcd_defect =
+                    self.pick(&[RcdDefect::Tripped, RcdDefect::Deaf, RcdDefect::Sticky]);
+            }
+            34 if world.ev != Ev::A => world.rcd_defect = RcdDefect::Tripped,
+            34..=37 => world.rcd_defect = RcdDefect::None,
+            38 if lethal => {
+                world.relay_2_defect =
+                    self.pick(&[ContactorDefect::Welded, ContactorDefect::NeverCloses]);
+            }
+            38 | 39 => world.relay_2_defect = ContactorDefect::None,
             0..=5 => world.ev = Ev::C,
             6..=8 => world.ev = Ev::B,
             9 | 10 => world.ev = Ev::A,
@@ -117,6 +137,11 @@ impl Dice {
             4 => sample.lock_sense = Err(SensorFault),
             5 => sample.lock_capacitor = Err(SensorFault),
             6 => sample.inputs = Err(SensorFault),
+            8 => {
+                if let Ok(inputs) = &mut sample.inputs {
+                    inputs.digital.0 ^= self.pick(&[1, 2]);
+                }
+            }
             7 => {
                 if let Ok(inputs) = &mut sample.inputs {
                     inputs.relay_1_sense = !inputs.relay_1_sense;
@@ -161,8 +186,12 @@ fn live(config: Config, seed: u64, steps: u64, chronicle: &mut Chronicle) {
                 now = now.after(dice.roll(400));
                 Input::Tick
             }
+            17..=300 => {
+                now = now.after(1);
+                Input::Inputs(world.inputs())
+            }
             roll => {
-                if roll < 36 {
+                if roll < 336 {
                     dice.change(&mut world, lethal && number > steps / 2);
                 }
                 now = now.after(dice.pick(&[5, 8, 10, 10, 12, 90, 90]));
@@ -195,10 +224,19 @@ fn live(config: Config, seed: u64, steps: u64, chronicle: &mut Chronicle) {
                 Event::SessionStarted
                 | Event::ChargingStarted
                 | Event::SessionEnded(_)
+                | Event::RcdTestEnded
                 | Event::LimitReceived => {}
             }
         }
     }
+}
+
+const fn ventilation(control: VentilationControl) -> SecondRelay {
+    SecondRelay::Ventilation(Ventilation {
+        enabled: true,
+        control,
+        feedback: Feedback::NormallyOpen,
+    })
 }
 
 // covers: CON-016, CON-020, CON-021, PL-025, LIM-001, LIM-022, CP-013
@@ -208,7 +246,7 @@ fn no_random_life_breaks_a_safety_rule() {
         Ok(steps) => steps
             .parse()
             .expect("EVSE_CORE_RANDOM_STEPS is a number of steps"),
-        Err(_) => 1_200_000,
+        Err(_) => 2_000_000,
     };
     let configs = [
         socket(Authentication::Free),
@@ -226,6 +264,30 @@ fn no_random_life_breaks_a_safety_rule() {
         Config {
             always_accept_state_d: true,
             ..socket(Authentication::Free)
+        },
+        with_rcd(with_emergency(socket(Authentication::Free))),
+        Config {
+            relay_2: SecondRelay::PhaseSwitch(PhaseSwitch {
+                feedback: Feedback::NormallyOpen,
+                delay_ms: 10_000,
+            }),
+            ..with_emergency(socket(Authentication::Ocpp))
+        },
+        Config {
+            relay_2: ventilation(VentilationControl::Internal),
+            wake_up: WakeUp {
+                after_authorization: false,
+                after_timeout: true,
+            },
+            ..socket(Authentication::Free)
+        },
+        Config {
+            relay_2: ventilation(VentilationControl::External),
+            wake_up: WakeUp {
+                after_authorization: true,
+                after_timeout: true,
+            },
+            ..with_rcd(fixed_cable(Authentication::Ocpp))
         },
     ];
     let life = 20_000;

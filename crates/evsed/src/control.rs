@@ -6,23 +6,45 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use board::Board;
-use evse_core::{Actuation, Config, Event, Input, Machine, Millis, Request, Sample, Status};
+use evse_core::{
+    Actuation, Config, DigitalOutputs, Event, Grant, Input, LedNotice, LedPanel, Machine, Millis,
+    Request, Sample, SensorFault, Status, UnlockResult,
+};
 use tokio::sync::mpsc;
 
+use crate::diagnostics::{Note, Watch};
 use crate::inbox::Inbox;
 
 /// From one round of measurements to the next; a round takes 3.5 ms of it (S2).
 const CYCLE: Duration = Duration::from_millis(5);
+/// From one look at the inputs to the next while a contactor is closed: an edge
+/// that must open it waits for one look, or for a round in between (S3).
+const LOOK: Duration = Duration::from_millis(1);
 /// How long a board may refuse an output before the process gives up.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Reports that may wait for the other thread.
 const QUEUE: usize = 128;
 
+/// What has happened since start; a status can be skipped, an event can't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Happened {
+    /// Limits that have arrived.
+    pub limits: u64,
+    /// Self tests of the residual current device that have ended.
+    pub rcd_tests: u64,
+    /// Answers to requests to unlock.
+    pub unlocks: u64,
+    /// The latest of these answers.
+    pub unlock: Option<UnlockResult>,
+}
+
 /// What the control thread tells.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// The status has changed, or a limit has arrived; limits are counted.
-    Status(Status, u64),
+    /// The status has changed, or something has happened.
+    Status(Status, Happened),
+    /// Something for the log and the black box.
+    Note(Note),
     /// The thread has ended by itself, with relays open as far as the board obeys.
     Ended(String),
 }
@@ -30,7 +52,7 @@ pub(crate) enum Report {
 /// The handle of the control thread.
 pub(crate) struct Control {
     inbox: Arc<Inbox>,
-    reports: mpsc::Receiver<(Status, u64)>,
+    reports: mpsc::Receiver<Report>,
     progress: Arc<AtomicU64>,
     progress_seen: u64,
     thread: Option<JoinHandle<()>>,
@@ -38,7 +60,11 @@ pub(crate) struct Control {
 
 impl Control {
     /// Start controlling `board`.
-    pub(crate) fn start(board: Box<dyn Board>, config: Config) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        board: Box<dyn Board>,
+        config: Config,
+        leds: LedPanel,
+    ) -> std::io::Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let (outbox, reports) = mpsc::channel(QUEUE);
         let progress = Arc::new(AtomicU64::new(0));
@@ -46,11 +72,15 @@ impl Control {
         let controller = Controller {
             board,
             machine: Machine::new(config, Millis(0)),
+            leds,
+            watch: Watch::default(),
             disobeys_since: None,
             start,
             inbox: Arc::clone(&inbox),
             outbox,
-            limits: 0,
+            looks: config.rcd.is_some() || config.emergency.is_some(),
+            is_closed: false,
+            happened: Happened::default(),
             unsent: None,
             last: None,
             progress: Arc::clone(&progress),
@@ -72,10 +102,15 @@ impl Control {
         self.inbox.put(request);
     }
 
+    /// Hand over what the LEDs have to know. Never waits.
+    pub(crate) fn notice(&self, notice: LedNotice) {
+        self.inbox.put_notice(notice);
+    }
+
     /// The next report. Cancel safe.
     pub(crate) async fn report(&mut self) -> Report {
         match self.reports.recv().await {
-            Some((status, limits)) => Report::Status(status, limits),
+            Some(report) => report,
             None => Report::Ended("the control thread has ended".into()),
         }
     }
@@ -107,14 +142,20 @@ impl Drop for Control {
 struct Controller {
     board: Box<dyn Board>,
     machine: Machine,
+    leds: LedPanel,
+    watch: Watch,
     /// Since when the board refuses an output.
     disobeys_since: Option<Instant>,
     start: Instant,
     inbox: Arc<Inbox>,
-    outbox: mpsc::Sender<(Status, u64)>,
-    limits: u64,
-    unsent: Option<(Status, u64)>,
-    last: Option<(Status, u64)>,
+    outbox: mpsc::Sender<Report>,
+    /// There are inputs that can't wait for the next round.
+    looks: bool,
+    /// A contactor is commanded closed.
+    is_closed: bool,
+    happened: Happened,
+    unsent: Option<(Status, Happened)>,
+    last: Option<(Status, Happened)>,
     progress: Arc<AtomicU64>,
 }
 
@@ -122,6 +163,7 @@ impl Controller {
     fn run(mut self) {
         let mut next = Instant::now();
         while self.serve_until(next) {
+            self.hear_notices();
             // While an output doesn't follow, what is measured says nothing (S8).
             let sample = match self.disobeys_since {
                 None => self.board.sample(),
@@ -139,15 +181,24 @@ impl Controller {
         }
     }
 
-    /// Take requests until `next`, late or not one batch of them; false when
-    /// asked to stop. The inbox is small, so the next round is never far.
+    /// Take requests and look at the inputs until `next`, late or not one batch of
+    /// requests; false when asked to stop. The inbox is small, so neither a look
+    /// nor the next round is ever far.
     fn serve_until(&mut self, next: Instant) -> bool {
+        let mut look_at = Instant::now() + LOOK;
         loop {
-            let Some(requests) = self.inbox.take_until(next) else {
+            let looks = self.looks && self.is_closed && self.disobeys_since.is_none();
+            let wake = if looks { next.min(look_at) } else { next };
+            let Some(requests) = self.inbox.take_until(wake) else {
                 return false;
             };
             for request in requests {
-                self.step(Input::Request(request));
+                self.request(request);
+            }
+            if looks && Instant::now() >= wake {
+                let inputs = self.board.inputs().map_err(|_| SensorFault);
+                self.step(Input::Inputs(inputs));
+                look_at = Instant::now() + LOOK;
             }
             if Instant::now() >= next {
                 return true;
@@ -155,10 +206,39 @@ impl Controller {
         }
     }
 
+    fn now(&self) -> Millis {
+        Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn hear_notices(&mut self) {
+        for notice in self.inbox.take_notices() {
+            self.leds.note(self.now(), notice);
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        // The card comes before the answer to it.
+        self.hear_notices();
+        if request == Request::Authorization(Grant::Revoked) && !self.machine.status().authorized {
+            // All that a customer's authorizer can say to a card it doesn't know.
+            let accepted = false;
+            let refusal = LedNotice::AuthorizationAnswered { accepted };
+            self.leds.note(self.now(), refusal);
+        }
+        self.step(Input::Request(request));
+    }
+
     fn step(&mut self, input: Input) {
-        let now = Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = self.now();
         let step = self.machine.step(now, input);
-        match self.board.apply(&step.actuation) {
+        let status = self.machine.status();
+        let leds = self.leds.show(now, &status);
+        let actuation = Actuation {
+            // No line serves both: the configuration is checked for that.
+            outputs: DigitalOutputs(step.actuation.outputs.0 | leds.0),
+            ..step.actuation
+        };
+        match self.board.apply(&actuation) {
             Ok(()) => self.disobeys_since = None,
             Err(error) => {
                 if self.disobeys_since.is_none() {
@@ -167,23 +247,43 @@ impl Controller {
                 self.disobeys_since.get_or_insert_with(Instant::now);
             }
         }
+        self.is_closed = step.actuation.relay_1;
         for event in step.events.iter() {
-            if event == Event::LimitReceived {
-                self.limits += 1;
-            }
+            self.note(event);
         }
-        self.tell(self.machine.status());
+        let outbox = &self.outbox;
+        self.watch
+            .look(now, &input, &step.actuation, &status, |note| {
+                outbox.try_send(Report::Note(note)).is_ok()
+            });
+        self.tell(status);
+    }
+
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::LimitReceived => self.happened.limits += 1,
+            Event::RcdTestEnded => self.happened.rcd_tests += 1,
+            Event::Unlock(result) => {
+                self.happened.unlocks += 1;
+                self.happened.unlock = Some(result);
+            }
+            // The status tells.
+            Event::SessionStarted
+            | Event::ChargingStarted
+            | Event::ChargingStopped(_)
+            | Event::SessionEnded(_) => {}
+        }
     }
 
     /// Report a change; when the other thread is slow, the latest status waits.
     fn tell(&mut self, status: Status) {
-        let report = (status, self.limits);
+        let report = (status, self.happened);
         if self.last != Some(report) {
             self.last = Some(report);
             self.unsent = Some(report);
         }
-        if let Some(report) = self.unsent
-            && self.outbox.try_send(report).is_ok()
+        if let Some((status, limits)) = self.unsent
+            && self.outbox.try_send(Report::Status(status, limits)).is_ok()
         {
             self.unsent = None;
         }
@@ -196,8 +296,8 @@ mod tests {
 
     use board::BoardError;
     use evse_core::{
-        Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, PilotPeaks,
-        RotaryPosition,
+        Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, Led, PilotPeaks,
+        RotaryPosition, SecondRelay, Ventilation, WakeUp,
     };
 
     use super::*;
@@ -244,6 +344,13 @@ mod tests {
         contactor_feedback: Feedback::None,
         authentication: Authentication::Free,
         always_accept_state_d: false,
+        rcd: None,
+        emergency: None,
+        relay_2: SecondRelay::Ventilation(Ventilation::NONE),
+        wake_up: WakeUp {
+            after_authorization: false,
+            after_timeout: false,
+        },
     };
 
     fn limit(amperes: u32) -> Request {
@@ -257,7 +364,8 @@ mod tests {
         let board = Idle {
             sampled: Arc::clone(&sampled),
         };
-        let mut control = Control::start(Box::new(board), CONFIG).unwrap();
+        let panel = LedPanel::new([Led::default(); LedPanel::LEDS]);
+        let mut control = Control::start(Box::new(board), CONFIG, panel).unwrap();
         let start = Instant::now();
         let mut flood = (6..=32).cycle().map(limit);
         while start.elapsed() < Duration::from_millis(500) {
@@ -275,9 +383,11 @@ mod tests {
             .build()
             .unwrap();
         let stopped = async {
-            while let Report::Status(status, _) = control.report().await {
-                if status.offered_limit == Amperes::ZERO {
-                    return;
+            loop {
+                match control.report().await {
+                    Report::Status(status, _) if status.offered_limit == Amperes::ZERO => return,
+                    Report::Status(..) | Report::Note(_) => {}
+                    Report::Ended(reason) => panic!("{reason}"),
                 }
             }
         };

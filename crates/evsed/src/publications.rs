@@ -1,20 +1,25 @@
 //! The machine's status as topics: every change once, all of it at start.
 
+use chrono::{SecondsFormat, Utc};
 use daemon_kit::Publisher;
 use evse_core::{
     Amperes, Availability, Config, ContactorPosition, CpState, DutyCycle, LockFailure,
-    LockPosition, PilotFault, PilotOutput, ProximityError, SessionState, Status, StopReason,
+    LockPosition, PhaseCount, PilotFault, PilotOutput, ProximityError, RcdError, SessionState,
+    Status, StopReason, UnlockResult,
 };
 use topic_map as topics;
 use topic_map::{
-    ContactorStatus, DutyPercent, OfferedCurrent, PlugLockFailure, PlugStatus, SessionFault, Topic,
-    WholeAmperes, WholeCurrentLimit,
+    ContactorStatus, DutyPercent, OfferedCurrent, PhaseActual, PlugLockFailure, PlugStatus,
+    SessionFault, Timestamp, Topic, UnlockAnswer, WholeAmperes, WholeCurrentLimit,
 };
+
+use crate::control::Happened;
 
 /// Publishes what has changed since the last status.
 pub(crate) struct Publications {
     bus: Publisher,
-    last: Option<(Status, u64)>,
+    last: Option<(Status, Happened)>,
+    unlocks: u64,
 }
 
 impl Publications {
@@ -35,21 +40,54 @@ impl Publications {
         // The guide's sign that the charging software is operational (15.5.2).
         let version = env!("CARGO_PKG_VERSION").to_owned();
         bus.publish(&topics::GLOBAL_VERSION_CHARGING_SOFTWARE, &version);
-        Self { bus, last: None }
+        let is_tested = config.rcd.is_some_and(|rcd| rcd.test.is_some());
+        bus.publish(&topics::RCD_FEEDBACK_AVAILABLE, &config.rcd.is_some());
+        bus.publish(&topics::RCD_TEST_AVAILABLE, &is_tested);
+        Self {
+            bus,
+            last: None,
+            unlocks: 0,
+        }
     }
 
-    /// Publish a status; `limits` counts the limits that have arrived so far.
+    /// The answer to requests to unlock, when there is a new one.
+    pub(crate) fn unlock_answered(&mut self, happened: Happened) -> Option<UnlockResult> {
+        let is_new = std::mem::replace(&mut self.unlocks, happened.unlocks) != happened.unlocks;
+        happened.unlock.filter(|_| is_new)
+    }
+
+    /// Answers the requests to unlock with these identifications.
+    pub(crate) fn answer_unlock(&self, ids: Vec<String>, result: UnlockResult) {
+        let result = match result {
+            UnlockResult::Unlocked => topics::UnlockResult::Unlocked,
+            UnlockResult::Failed => topics::UnlockResult::Failed,
+            UnlockResult::NotSupported => topics::UnlockResult::NotSupported,
+        };
+        for id in ids {
+            let answer = UnlockAnswer { id, result };
+            self.bus.publish(&topics::PLUG_LOCK_UNLOCK_RESULT, &answer);
+        }
+    }
+
+    /// Publish a status and what has `happened` so far.
     /// False while the machine is still starting and there is nothing to tell.
-    pub(crate) fn publish(&mut self, status: &Status, limits: u64) -> bool {
+    pub(crate) fn publish(&mut self, status: &Status, happened: Happened) -> bool {
         if self.last.is_none() && is_starting(status) {
             return false;
         }
-        let last = self.last.replace((*status, limits));
+        let last = self.last.replace((*status, happened));
+        let happened_before = last.map_or(Happened::default(), |(_, happened)| happened);
         let before = last.as_ref().map(|(status, _)| status);
         // Causes first, the session's state last: who sees the state finds the rest up to date.
         self.change(before, status, &topics::CONTACTOR_ERROR, |s| {
             s.contactor_fault.is_some()
         });
+        self.change(before, status, &topics::EMERGENCY_SHUTDOWN, |s| s.emergency);
+        self.publish_rcd(
+            before,
+            status,
+            happened.rcd_tests != happened_before.rcd_tests,
+        );
         self.change(before, status, &topics::PLUG_LOCK_PERMANENT_FAILURE, |s| {
             s.lock_failure.map(lock_failure)
         });
@@ -69,8 +107,7 @@ impl Publications {
             &topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT,
             |s| whole(s.physical_limit),
         );
-        let arrived = last.is_some_and(|(_, before)| before != limits);
-        if arrived {
+        if happened.limits != happened_before.limits {
             // Also the acknowledgement of a limit that changes nothing (guide 15.16).
             self.bus
                 .publish(&topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT, &offered(status));
@@ -82,6 +119,18 @@ impl Publications {
                 offered,
             );
         }
+        self.change_some(before, status, &topics::VENTILATION_AVAILABLE, |s| {
+            s.ventilation.available
+        });
+        self.change_some(before, status, &topics::VENTILATION_STATE_TARGET, |s| {
+            s.ventilation.target
+        });
+        self.change_some(before, status, &topics::VENTILATION_STATE_ACTUAL, |s| {
+            s.ventilation.actual
+        });
+        self.change_some(before, status, &topics::EVSE_PHASE_ACTUAL, |s| {
+            s.phases.map(phases)
+        });
         self.change(before, status, &topics::CHARGE_CP_STATUS, |s| {
             cp_state(s.cp_state)
         });
@@ -115,8 +164,37 @@ impl Publications {
         true
     }
 
+    /// The end of a test is told even if it changes nothing (guide 15.15.5 table 73).
+    fn publish_rcd(&self, before: Option<&Status>, status: &Status, test_ended: bool) {
+        self.change(before, status, &topics::RCD_STATE_ACTUAL, |s| {
+            match s.rcd_error {
+                Some(RcdError::GroundFailure | RcdError::Spurious) => false,
+                Some(RcdError::TestFailed) | None => true,
+            }
+        });
+        if !test_ended {
+            self.change(before, status, &topics::RCD_ERROR, |s| {
+                s.rcd_error.map(rcd_error)
+            });
+            return;
+        }
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        if let Some(now) = Timestamp::new(&now) {
+            self.bus.publish(&topics::RCD_TEST_TIMESTAMP, &now);
+        }
+        let error = status.rcd_error.map(rcd_error);
+        self.bus.publish(&topics::RCD_ERROR, &error);
+    }
+
     /// What holds once the process is gone (guide 15.13 table 70).
     pub(crate) fn publish_safe(&self) {
+        if self
+            .last
+            .is_some_and(|(last, _)| last.ventilation.target.is_some())
+        {
+            self.bus.publish(&topics::VENTILATION_STATE_TARGET, &false);
+        }
+        self.bus.publish(&topics::PLUG_LOCK, &false);
         let zero = duty(PilotOutput::Duty(DutyCycle::ZERO));
         self.bus.publish(&topics::CONTACTOR_STATE_TARGET, &false);
         self.bus.publish(&topics::CHARGING, &false);
@@ -126,6 +204,22 @@ impl Publications {
             .publish(&topics::SESSION_STOP_REASON, &topics::StopReason::Restart);
         self.bus
             .publish(&topics::SESSION_STATE, &topics::SessionState::Inoperative);
+    }
+
+    /// As [`Self::change`], for what may be another party's to publish.
+    fn change_some<T: topic_map::Payload + PartialEq>(
+        &self,
+        before: Option<&Status>,
+        now: &Status,
+        topic: &Topic<T>,
+        value: impl Fn(&Status) -> Option<T>,
+    ) {
+        let value_now = value(now);
+        if let Some(told) = &value_now
+            && before.and_then(value).as_ref() != Some(told)
+        {
+            self.bus.publish(topic, told);
+        }
     }
 
     fn change<T: topic_map::Payload + PartialEq>(
@@ -161,6 +255,14 @@ fn whole(current: Amperes) -> WholeAmperes {
     let amperes = u16::try_from(current.deci() / 10).unwrap_or(u16::MAX);
     // The configuration admits at most 10000 A, the topic's range.
     WholeAmperes::new(amperes).unwrap_or(WholeAmperes::MAX)
+}
+
+const fn phases(through: Option<PhaseCount>) -> PhaseActual {
+    match through {
+        None => PhaseActual::None,
+        Some(PhaseCount::One) => PhaseActual::One,
+        Some(PhaseCount::Three) => PhaseActual::Three,
+    }
 }
 
 fn cable(limit: Option<Amperes>) -> WholeCurrentLimit {
@@ -234,6 +336,14 @@ fn lock_failure(failure: LockFailure) -> PlugLockFailure {
     }
 }
 
+fn rcd_error(error: RcdError) -> topics::RcdError {
+    match error {
+        RcdError::GroundFailure => topics::RcdError::GroundFailure,
+        RcdError::Spurious => topics::RcdError::Spurious,
+        RcdError::TestFailed => topics::RcdError::Test,
+    }
+}
+
 fn proximity_error(error: ProximityError) -> topics::ProximityError {
     match error {
         ProximityError::NoCable => topics::ProximityError::NoCable,
@@ -243,9 +353,15 @@ fn proximity_error(error: ProximityError) -> topics::ProximityError {
 }
 
 /// The first cause, the most dangerous one first.
-fn fault(status: &Status) -> Option<SessionFault> {
+pub(crate) fn fault(status: &Status) -> Option<SessionFault> {
     if status.contactor_fault.is_some() {
         return Some(SessionFault::ContactorError);
+    }
+    if status.rcd_error.is_some() {
+        return Some(SessionFault::RcdError);
+    }
+    if status.emergency {
+        return Some(SessionFault::EmergencyShutdown);
     }
     if let Some(fault) = status.pilot_fault {
         return Some(match fault {
@@ -287,10 +403,15 @@ fn stop_reason(reason: Option<StopReason>) -> topics::StopReason {
         None => topics::StopReason::None,
         Some(StopReason::EvDisconnected) => topics::StopReason::EvDisconnected,
         Some(StopReason::EvPaused) => topics::StopReason::EvPaused,
-        Some(StopReason::NoCurrentAvailable) => topics::StopReason::LimitBelowMinimum,
+        // Nothing is offered for a while, and the session goes on.
+        Some(StopReason::NoCurrentAvailable | StopReason::PhaseSwitch) => {
+            topics::StopReason::LimitBelowMinimum
+        }
         Some(StopReason::AuthorizationRevoked | StopReason::UnlockRequested) => {
             topics::StopReason::AuthorizationWithdrawn
         }
+        Some(StopReason::RcdError(_)) => topics::StopReason::Rcd,
+        Some(StopReason::EmergencyShutdown) => topics::StopReason::Emergency,
         Some(
             StopReason::VentilationUnavailable
             | StopReason::PilotShort

@@ -3,13 +3,18 @@
 use std::collections::BTreeSet;
 
 use daemon_kit::Message;
-use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, Request};
+use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, PhaseCount, Request};
 use topic_map::{
     AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
-    EVSE_BASIC_MAXCURRENTLIMIT, GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PayloadError,
+    EVSE_BASIC_MAXCURRENTLIMIT, EVSE_PHASE_SWITCH_DELAY, EVSE_PHASE_TARGET,
+    GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PLUG_LOCK_UNLOCK_REQUEST, PayloadError,
+    PhaseTarget, RCD_TEST_PERFORM, SwitchDelay, VENTILATION_AVAILABLE, VENTILATION_STATE_ACTUAL,
+    VENTILATION_STATE_TARGET,
 };
 
-/// Names from outside that are remembered as complained of.
+use crate::complaints::Complaints;
+
+/// Names from outside that are remembered as refused.
 const NAMES: usize = 32;
 
 /// Turns messages into requests; a payload that does not fit changes nothing.
@@ -19,7 +24,9 @@ pub(crate) struct Requests {
     /// The last word on authorisation that was not kept, on this connection.
     live: Option<bool>,
     names: DynamicNames,
-    complained: BTreeSet<String>,
+    complaints: Complaints,
+    /// Requests to unlock that wait for their answer.
+    unlocking: Vec<String>,
 }
 
 impl Requests {
@@ -39,19 +46,7 @@ impl Requests {
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
-        match request {
-            Ok(request) => {
-                self.complained.remove(&message.topic);
-                request
-            }
-            Err(error) => {
-                // Once for each topic until it is right again: a chatty peer can't fill the log.
-                if self.complained.len() < NAMES && self.complained.insert(message.topic.clone()) {
-                    tracing::warn!(topic = message.topic, "{error}: ignored");
-                }
-                None
-            }
-        }
+        self.complaints.sift(&message.topic, request)
     }
 
     fn request(&mut self, message: &Message) -> Result<Option<Request>, PayloadError> {
@@ -67,10 +62,49 @@ impl Requests {
         if let Some(limit) = message.on(&EVSE_BASIC_MAXCURRENTLIMIT) {
             return limit.map(|limit| Some(Request::OcppLimit(amperes(limit))));
         }
+        if let Some(signal) = message.on(&RCD_TEST_PERFORM) {
+            // A signal that the broker has kept is an old one.
+            return signal.map(|_| (!message.retained).then_some(Request::TestRcd));
+        }
+        if let Some(id) = message.on(&PLUG_LOCK_UNLOCK_REQUEST) {
+            return id.map(|id| self.unlock(id, message.retained));
+        }
+        if let Some(target) = message.on(&EVSE_PHASE_TARGET) {
+            return target.map(|target| Some(Request::Phases(phase_count(target))));
+        }
+        if let Some(delay) = message.on(&EVSE_PHASE_SWITCH_DELAY) {
+            return delay.map(|delay| Some(Request::PhaseSwitchDelay(milliseconds(delay))));
+        }
+        if let Some(available) = message.on(&VENTILATION_AVAILABLE) {
+            return available.map(|available| Some(Request::VentilationAvailable(available)));
+        }
+        if let Some(runs) = message.on(&VENTILATION_STATE_ACTUAL) {
+            return runs.map(|runs| Some(Request::VentilationActual(runs)));
+        }
+        if let Some(on) = message.on(&VENTILATION_STATE_TARGET) {
+            return on.map(|on| Some(Request::VentilationTarget(on)));
+        }
         if let Some((name, limit)) = message.in_family(&GLOBAL_DYN_CURRENT_LIMIT) {
             return limit.map(|limit| self.names.request(name, limit));
         }
         Ok(None)
+    }
+
+    /// All requests that wait get the same answer: the plug is one.
+    fn unlock(&mut self, id: String, retained: bool) -> Option<Request> {
+        if retained {
+            return None;
+        }
+        // Bounded, because requests come from outside.
+        if self.unlocking.len() < 16 {
+            self.unlocking.push(id);
+        }
+        Some(Request::Unlock)
+    }
+
+    /// The requests to unlock that the machine has answered now.
+    pub(crate) fn unlocked(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unlocking)
     }
 
     fn authorization(&mut self, allowed: bool, kept: bool) -> Option<Request> {
@@ -91,6 +125,20 @@ fn operation(target: Availability) -> Operation {
         Availability::Operative => Operation::Operative,
         Availability::Inoperative => Operation::Inoperative,
     }
+}
+
+const fn phase_count(target: PhaseTarget) -> PhaseCount {
+    match target {
+        PhaseTarget::One => PhaseCount::One,
+        PhaseTarget::Three => PhaseCount::Three,
+    }
+}
+
+/// The topic's range is 10 to 300 s.
+fn milliseconds(delay: SwitchDelay) -> u32 {
+    u32::try_from(delay.value())
+        .unwrap_or(u32::MAX)
+        .saturating_mul(1_000)
 }
 
 /// Retained is permanent, not retained is one session (guide 15.21).
@@ -176,16 +224,6 @@ mod tests {
     }
 
     #[test]
-    fn ever_new_names_with_garbage_fill_no_memory() {
-        let mut requests = Requests::default();
-        for number in 0..1_000 {
-            assert_eq!(limit(&mut requests, &format!("name {number}"), "x"), None);
-        }
-        assert!(requests.complained.len() <= NAMES);
-        assert_eq!(limit(&mut requests, "a", "10"), set(0, Some(100)));
-    }
-
-    #[test]
     fn an_empty_message_frees_the_name() {
         let mut requests = Requests::default();
         for name in ["a", "b", "c", "d", "e"] {
@@ -232,6 +270,72 @@ mod tests {
             requests.translate(&message("port0/contactor/state/target", "1", true)),
             None
         );
+    }
+
+    // covers: RCD-022, RCD-023
+    #[test]
+    fn a_signal_is_obeyed_but_not_a_kept_one() {
+        let mut requests = Requests::default();
+        let mut perform =
+            |retained| requests.translate(&message("port0/rcd/test/perform", "", retained));
+        assert_eq!(perform(false), Some(Request::TestRcd));
+        assert_eq!(perform(true), None);
+    }
+
+    // covers: PH-006, PH-008
+    #[test]
+    fn phases_are_1_or_3_and_their_delay_10_to_300_s() {
+        let mut requests = Requests::default();
+        let mut translate =
+            |topic: &str, payload: &str| requests.translate(&message(topic, payload, true));
+        let target = "port0/ci/evse/phase/target";
+        let delay = "port0/ci/evse/phase/switch_delay";
+        assert_eq!(
+            translate(target, "1"),
+            Some(Request::Phases(PhaseCount::One))
+        );
+        assert_eq!(
+            translate(target, "3"),
+            Some(Request::Phases(PhaseCount::Three))
+        );
+        for (payload, delay_ms) in [("10", 10_000), ("300", 300_000)] {
+            let expected = Some(Request::PhaseSwitchDelay(delay_ms));
+            assert_eq!(translate(delay, payload), expected);
+        }
+        for payload in ["0", "2", "4", "x", "", "1.0", "-1"] {
+            assert_eq!(translate(target, payload), None, "{payload}");
+        }
+        for payload in ["9", "301", "x", "", "10.5"] {
+            assert_eq!(translate(delay, payload), None, "{payload}");
+        }
+    }
+
+    // covers: VENT-002, VENT-005, VENT-013
+    #[test]
+    fn a_customer_announces_and_switches_ventilation() {
+        let mut requests = Requests::default();
+        for (topic, on) in [
+            ("available", Request::VentilationAvailable(true)),
+            ("state/actual", Request::VentilationActual(true)),
+            ("state/target", Request::VentilationTarget(true)),
+        ] {
+            let topic = format!("port0/ventilation/{topic}");
+            assert_eq!(requests.translate(&message(&topic, "1", true)), Some(on));
+            assert_eq!(requests.translate(&message(&topic, "on", true)), None);
+        }
+    }
+
+    #[test]
+    fn requests_to_unlock_wait_for_one_answer() {
+        let mut requests = Requests::default();
+        let mut unlock = |id, retained| {
+            requests.translate(&message("port0/plug_lock/unlock/request", id, retained))
+        };
+        assert_eq!(unlock("7", false), Some(Request::Unlock));
+        assert_eq!(unlock("8", false), Some(Request::Unlock));
+        assert_eq!(unlock("9", true), None, "kept by the broker");
+        assert_eq!(requests.unlocked(), ["7", "8"]);
+        assert!(requests.unlocked().is_empty());
     }
 
     #[test]

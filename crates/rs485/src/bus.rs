@@ -17,7 +17,7 @@ use crate::{DeviceAddress, Error, Line, Parity};
 /// and the frames come on top.
 const ANSWER_LIMIT: Duration = Duration::from_millis(600);
 /// Bound of all that, frames included: the bus is shared (guide 7.3.5, "<1 s").
-const HOLD_LIMIT: Duration = Duration::from_millis(900);
+pub(crate) const HOLD_LIMIT: Duration = Duration::from_millis(900);
 /// How long the port stays closed after a failure, so that a late answer is lost
 /// instead of taken for the next one. What comes later still differs in its form,
 /// when the caller asks for registers in unequal numbers.
@@ -32,7 +32,7 @@ const REQUEST_CHARACTERS: u32 = 8;
 /// A line with Modbus devices on it; no port is open between transactions.
 #[derive(Debug)]
 pub struct Bus {
-    line: Line,
+    pub(crate) line: Line,
     answer_limit: Duration,
     /// No transaction before this, after a failure.
     settled_at: Option<Instant>,
@@ -153,14 +153,24 @@ impl Bus {
         request: Request<'static>,
         answer_characters: u32,
     ) -> Result<Response, Error> {
+        self.settle().await;
+        let result = self.exchange(device, request, answer_characters).await;
+        self.remember(&result);
+        result
+    }
+
+    /// Wait out the rest after a failure.
+    pub(crate) async fn settle(&mut self) {
         if let Some(settled_at) = self.settled_at.take() {
             sleep_until(settled_at).await;
         }
-        let result = self.exchange(device, request, answer_characters).await;
-        if matches!(result, Err(ref error) if error.leaves_the_line_doubtful()) {
+    }
+
+    /// After a doubtful failure the line needs a rest.
+    pub(crate) fn remember<A>(&mut self, result: &Result<A, Error>) {
+        if matches!(result, Err(error) if error.leaves_the_line_doubtful()) {
             self.settled_at = Some(Instant::now() + SETTLING);
         }
-        result
     }
 
     async fn exchange(
@@ -193,7 +203,7 @@ impl Bus {
 
     /// Open the port for us alone: TIOCEXCL, as the guide wants, and a file lock,
     /// which binds root as well.
-    async fn open(&self) -> Result<SerialStream, Error> {
+    pub(crate) async fn open(&self) -> Result<SerialStream, Error> {
         let settings = tokio_serial::new(
             self.line.port.to_string_lossy(),
             self.line.baud_rate.bits_per_second(),
@@ -225,7 +235,7 @@ impl Bus {
     }
 
     /// Throw away what others have sent and wait for the gap between two frames.
-    async fn await_silence(&self, port: &mut SerialStream) -> Result<(), Error> {
+    pub(crate) async fn await_silence(&self, port: &mut SerialStream) -> Result<(), Error> {
         port.clear(ClearBuffer::Input).map_err(io::Error::from)?;
         let silence = self.line.baud_rate.silence();
         let mut stray = [0; 256];

@@ -56,6 +56,12 @@ pub enum Error {
         /// How long it had.
         limit: Duration,
     },
+    /// No answer to a frame that names no device.
+    #[error("no answer within {} ms", limit.as_millis())]
+    Unanswered {
+        /// How long the device had.
+        limit: Duration,
+    },
     /// The device refused with a Modbus exception.
     #[error("device {device} refuses with exception {code}")]
     Refused {
@@ -86,6 +92,7 @@ impl Error {
             | Self::NoEcho { .. }
             | Self::Collision { .. }
             | Self::NoAnswer { .. }
+            | Self::Unanswered { .. }
             | Self::ForeignAnswer { .. }
             | Self::Line(_) => true,
         }
@@ -109,7 +116,7 @@ impl Error {
         }
     }
 
-    fn from_line(error: io::Error) -> Self {
+    pub(crate) fn from_line(error: io::Error) -> Self {
         match error
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<EchoFault>())

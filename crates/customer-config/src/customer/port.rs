@@ -46,6 +46,8 @@ pub struct Port {
     pub charging_type: ChargingType,
     /// Who allows charging.
     pub user_authentication: UserAuthentication,
+    /// The key switch that authorises where `user_authentication` says so.
+    pub key_switch: KeySwitch,
     /// Authentication of a high level session.
     pub highlevel_authentication_mode: AuthenticationMode,
     /// TLS towards the EV.
@@ -192,6 +194,15 @@ pub struct RemotePort {
     /// Its MQTT broker, `mqtt://host[:port]`; absent: the item is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+}
+
+/// The key switch of the user authentication.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeySwitch {
+    /// Linux GPIO number.
+    pub gpio: u32,
+    /// Level that allows charging.
+    pub polarity: Polarity,
 }
 
 /// Switching between one and three phases with relay 2.

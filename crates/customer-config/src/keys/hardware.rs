@@ -12,6 +12,7 @@ const LAST_GPIO: i64 = 5 * 32 - 1;
 const MAX_OFFER: i64 = 80;
 const MAX_BAUD: i64 = 115_200;
 const TABLE_47: &str = "guide 14.1 table 47";
+const MODE3: &str = "mode3";
 const TABLE_82: &str = "guide 15.20 table 82";
 
 const fn gpio(path: &'static str, initial: i64) -> Key {
@@ -168,6 +169,11 @@ pub const HARDWARE: &[Key] = &[
             "From the trigger's end until the feedback must say normal",
             "guide 14.1 table 47, 15.15.4",
         ),
+    gpio("ports[0]/key_switch/gpio", 124).means(
+        "Linux GPIO number of the key switch that authorises; 124 is DIG_IN_3",
+        MODE3,
+    ),
+    polarity("ports[0]/key_switch/polarity").means("Level that allows charging", MODE3),
     Key::choice(
         "ports[0]/plug_lock/type",
         PlugLockType::WORDS,

@@ -33,6 +33,16 @@ pub enum ContactorDefect {
     Unreadable,
 }
 
+impl ContactorDefect {
+    const fn position(self, relay: bool) -> bool {
+        match self {
+            Self::Welded => true,
+            Self::NeverCloses => false,
+            Self::None | Self::Unreadable => relay,
+        }
+    }
+}
+
 /// How the plug lock and its feedback behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockDefect {
@@ -47,6 +57,18 @@ pub enum LockDefect {
     Driver,
 }
 
+/// What the residual current device does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RcdDefect {
+    None,
+    /// A residual current flows, or the feedback wire is broken.
+    Tripped,
+    /// The test finds nothing.
+    Deaf,
+    /// Doesn't recover from a test.
+    Sticky,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub ev: Ev,
@@ -58,6 +80,12 @@ pub struct World {
     pub relay_1: bool,
     pub pilot: PilotOutput,
     pub digital: u8,
+    pub outputs: DigitalOutputs,
+    pub rcd_defect: RcdDefect,
+    pub relay_2: bool,
+    pub relay_2_defect: ContactorDefect,
+    /// The inputs can't be read.
+    pub inputs_fail: bool,
 }
 
 pub const PP_NONE: i32 = 3_000;
@@ -78,13 +106,23 @@ impl World {
             relay_1: false,
             pilot: Actuation::SAFE.pilot,
             digital: 0,
+            outputs: DigitalOutputs(0),
+            rcd_defect: RcdDefect::None,
+            relay_2: false,
+            relay_2_defect: ContactorDefect::None,
+            inputs_fail: false,
         }
     }
 
     /// Takes over the machine's outputs; motors and coils follow at once.
     pub fn apply(&mut self, actuation: &Actuation) {
         self.relay_1 = actuation.relay_1;
+        self.relay_2 = actuation.relay_2;
         self.pilot = actuation.pilot;
+        self.outputs = actuation.outputs;
+        if self.rcd_defect == RcdDefect::Sticky && self.rcd_trigger_is_on() {
+            self.rcd_defect = RcdDefect::Tripped;
+        }
         if self.lock_defect != LockDefect::Jammed {
             match actuation.lock_drive {
                 LockDrive::Lock => self.locked = true,
@@ -96,11 +134,7 @@ impl World {
 
     /// Whether the outlet is live.
     pub fn contacts_closed(&self) -> bool {
-        match self.contactor_defect {
-            ContactorDefect::Welded => true,
-            ContactorDefect::NeverCloses => false,
-            ContactorDefect::None | ContactorDefect::Unreadable => self.relay_1,
-        }
+        self.contactor_defect.position(self.relay_1)
     }
 
     pub fn peaks(&self) -> Result<PilotPeaks, SensorFault> {
@@ -128,6 +162,33 @@ impl World {
         })
     }
 
+    /// DIGITAL_OUT_4 is high.
+    pub fn rcd_trigger_is_on(&self) -> bool {
+        self.outputs.0 & 0b1000 != 0
+    }
+
+    /// DIGITAL_IN_2 is high in normal operation.
+    pub fn rcd_is_tripped(&self) -> bool {
+        match self.rcd_defect {
+            RcdDefect::None | RcdDefect::Sticky => self.rcd_trigger_is_on(),
+            RcdDefect::Tripped => true,
+            RcdDefect::Deaf => false,
+        }
+    }
+
+    pub fn inputs(&self) -> Result<Inputs, SensorFault> {
+        if self.inputs_fail || self.contactor_defect == ContactorDefect::Unreadable {
+            return Err(SensorFault);
+        }
+        let rcd_feedback = u8::from(!self.rcd_is_tripped()) << 1;
+        Ok(Inputs {
+            relay_1_sense: self.contacts_closed(),
+            relay_2_sense: self.relay_2_defect.position(self.relay_2),
+            lock_driver_fault: self.lock_defect == LockDefect::Driver,
+            digital: DigitalInputs(self.digital & !0b10 | rcd_feedback),
+        })
+    }
+
     pub fn lock_sense(&self) -> Millivolts {
         Millivolts(match (self.lock_defect, self.locked) {
             (LockDefect::Senseless, _) => 1_500,
@@ -138,23 +199,13 @@ impl World {
 
     /// What the board measures now; the contactor is wired normally open.
     pub fn sample(&self) -> Sample {
-        let inputs = Inputs {
-            relay_1_sense: self.contacts_closed(),
-            relay_2_sense: false,
-            lock_driver_fault: self.lock_defect == LockDefect::Driver,
-            digital: DigitalInputs(self.digital),
-        };
         let charged = self.lock_defect != LockDefect::CapacitorEmpty;
         Sample {
             pilot: self.peaks(),
             proximity: Ok(Millivolts(self.proximity)),
             lock_sense: Ok(self.lock_sense()),
             lock_capacitor: Ok(Millivolts(if charged { 11_800 } else { 2_000 })),
-            inputs: if self.contactor_defect == ContactorDefect::Unreadable {
-                Err(SensorFault)
-            } else {
-                Ok(inputs)
-            },
+            inputs: self.inputs(),
         }
     }
 }
@@ -177,6 +228,31 @@ pub fn socket(authentication: Authentication) -> Config {
         contactor_feedback: Feedback::NormallyOpen,
         authentication,
         always_accept_state_d: false,
+        rcd: None,
+        emergency: None,
+        relay_2: SecondRelay::Ventilation(Ventilation::NONE),
+        wake_up: WakeUp::default(),
+    }
+}
+
+/// The factory's wiring: feedback on DIGITAL_IN_2, high is normal, trigger on
+/// DIGITAL_OUT_4, and the times of a Western Automation RCM14-01.
+pub fn with_rcd(config: Config) -> Config {
+    let test = DigitalOutput::new(4, true).map(|trigger| RcdTest {
+        trigger,
+        trigger_ms: 815,
+        check_tripped_ms: 810,
+        check_normal_ms: 410,
+    });
+    let rcd = DigitalInput::new(2, false).map(|feedback| RcdMonitor { feedback, test });
+    Config { rcd, ..config }
+}
+
+/// The emergency input on DIGITAL_IN_1, high is the alarm.
+pub fn with_emergency(config: Config) -> Config {
+    Config {
+        emergency: DigitalInput::new(1, true),
+        ..config
     }
 }
 
@@ -240,9 +316,22 @@ impl Bench {
         self.input(Input::Sample(self.world.sample()));
     }
 
+    /// A quick look at the inputs, without a round.
+    pub fn look(&mut self) {
+        self.input(Input::Inputs(self.world.inputs()));
+    }
+
     pub fn run(&mut self, duration: u64) {
         for _ in 0..duration / CYCLE_MS {
             self.cycle();
+        }
+    }
+
+    /// As [`Bench::run`] with a round every 90 ms, for hours and days.
+    pub fn run_long(&mut self, duration: u64) {
+        for _ in 0..duration / 90 {
+            self.now = self.now.after(90);
+            self.input(Input::Sample(self.world.sample()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The safety rules S1, S2, S4, S5, S6, S8 and S9, judged from what goes into the
+//! The safety rules S1 to S6, S8 and S9, judged from what goes into the
 //! machine and what comes out of it, without a look at its code or its state.
 //!
 //! Like the machine it remembers only deadlines, so equal situations at
@@ -15,6 +15,8 @@ const FEEDBACK_MS: u64 = 270;
 const LOCK_MS: u64 = 520;
 /// 50 ms settling and one round.
 const CABLE_MS: u64 = 70;
+/// 100 ms without agreement and one slow round.
+const FLUTTER_MS: u64 = 200;
 const GRACE_MS: u64 = 6_000;
 const REST_MS: u64 = 6_000;
 const PERIOD_MS: u64 = 10_000;
@@ -33,6 +35,22 @@ impl Since {
     }
 }
 
+/// An input that must open the contactor at its first edge (S3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Alarm {
+    /// The last look; `None` when it failed.
+    on: Option<bool>,
+    /// The last two looks showed it on.
+    twice: bool,
+}
+
+impl Alarm {
+    fn look(&mut self, on: Option<bool>) {
+        self.twice = on == Some(true) && self.on == Some(true);
+        self.on = on;
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Oracle {
     config: Config,
@@ -48,9 +66,12 @@ pub struct Oracle {
     unreadable: Since,
     unlocked: Since,
     locked_now: bool,
+    cable_band: u8,
     bad_cable: Since,
+    bad_cable_for_long: Since,
     cable: Option<Amperes>,
     cable_settling: Since,
+    cable_settling_for_long: Since,
     dynamic: [Option<Amperes>; DynamicSlot::COUNT],
     ocpp: Option<Amperes>,
     limit_seen: bool,
@@ -58,7 +79,21 @@ pub struct Oracle {
     broker: bool,
     backend: Operation,
     customer: Operation,
+    emergency: Alarm,
+    /// An emergency has met an EV that has not left since.
+    emergency_latched: bool,
+    rcd: Alarm,
+    rcd_latched: bool,
+    rcd_settled_at: Millis,
+    second_feedback: Option<bool>,
+    second_mismatch: Since,
+    ventilation_announced: (bool, bool),
     // what came out
+    testing: bool,
+    /// A test has ended since the EV came.
+    tested: bool,
+    relay_2: bool,
+    pulled_in: Since,
     relay: bool,
     driven: PilotOutput,
     may_close: Since,
@@ -81,9 +116,12 @@ impl Oracle {
             unreadable: Since::default(),
             unlocked: Since::default(),
             locked_now: false,
+            cable_band: 0,
             bad_cable: Since::default(),
+            bad_cable_for_long: Since::default(),
             cable: None,
             cable_settling: Since::default(),
+            cable_settling_for_long: Since::default(),
             dynamic: [None; DynamicSlot::COUNT],
             ocpp: None,
             limit_seen: false,
@@ -91,6 +129,18 @@ impl Oracle {
             broker: false,
             backend: Operation::Operative,
             customer: Operation::Operative,
+            emergency: Alarm::default(),
+            emergency_latched: false,
+            rcd: Alarm::default(),
+            rcd_latched: false,
+            rcd_settled_at: now.after(1_000),
+            second_feedback: None,
+            second_mismatch: Since::default(),
+            ventilation_announced: (false, false),
+            testing: false,
+            tested: false,
+            relay_2: false,
+            pulled_in: Since::default(),
             relay: false,
             driven: Actuation::SAFE.pilot,
             may_close: Since(Some(now.after(REST_MS))),
@@ -109,17 +159,59 @@ impl Oracle {
     /// The rule that is broken.
     pub fn judge(&mut self, now: Millis, input: &Input, step: &Step) -> Result<(), &'static str> {
         match input {
-            Input::Sample(sample) => self.measure(now, sample),
+            Input::Sample(sample) => {
+                self.look(now, sample.inputs);
+                self.measure(now, sample);
+            }
+            Input::Inputs(inputs) => self.look(now, *inputs),
             Input::Request(request) => self.request(*request),
             Input::Tick => {}
         }
         let verdict = self.rules(now, input, step);
-        self.note(now, &step.actuation);
+        self.note(now, step);
         verdict
     }
 
+    fn look(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>) {
+        let on = |input: DigitalInput| inputs.ok().map(|inputs| input.is_on(inputs.digital));
+        if let Some(input) = self.config.emergency {
+            self.emergency.look(on(input));
+            self.emergency_latched |= self.emergency.twice && self.ev_seen;
+        }
+        if let Some(monitor) = self.config.rcd {
+            self.rcd.look(on(monitor.feedback));
+            let counts = self.rcd.twice && !self.testing && now > self.rcd_settled_at;
+            self.rcd_latched |= counts;
+        }
+    }
+
+    /// Whether an EV in state D may charge (guide 15.19 table 80).
+    fn accepts_state_d(&self, inputs: Result<Inputs, SensorFault>) -> bool {
+        let sense = inputs.ok().map(|inputs| inputs.relay_2_sense);
+        let ventilated = match self.config.relay_2 {
+            SecondRelay::PhaseSwitch(_) => false,
+            SecondRelay::Ventilation(fan) => {
+                fan.enabled
+                    && match (fan.control, fan.feedback) {
+                        (VentilationControl::External, _) => {
+                            self.ventilation_announced == (true, true)
+                        }
+                        (VentilationControl::Internal, Feedback::None) => self.relay_2,
+                        (VentilationControl::Internal, Feedback::NormallyOpen) => {
+                            self.relay_2 && sense == Some(true)
+                        }
+                        (VentilationControl::Internal, Feedback::NormallyClosed) => {
+                            self.relay_2 && sense == Some(false)
+                        }
+                    }
+            }
+        };
+        self.config.always_accept_state_d || ventilated
+    }
+
     fn measure(&mut self, now: Millis, sample: &Sample) {
-        let requested = requests(sample.pilot, self.driven, self.config.always_accept_state_d);
+        let accepts_state_d = self.accepts_state_d(sample.inputs);
+        let requested = requests(sample.pilot, self.driven, accepts_state_d);
         match requested {
             Some(true) => {
                 self.rounds_with_request = (self.rounds_with_request + 1).min(2);
@@ -147,32 +239,80 @@ impl Oracle {
                 .lock_sense
                 .is_ok_and(|sense| (0..=850).contains(&sense.0));
             self.unlocked.hold(!self.locked_now, now.after(LOCK_MS));
-            let cable = sample.proximity.ok().and_then(cable_rating);
-            self.bad_cable.hold(cable.is_none(), now.after(CABLE_MS));
-            self.cable_settling
-                .hold(self.cable != cable, now.after(CABLE_MS));
-            if self.cable_settling.too_long(now) || self.cable.is_none() {
-                self.cable = cable;
-                self.cable_settling = Since::default();
-            }
+            self.measure_cable(now, sample.proximity);
         }
+    }
+
+    fn measure_cable(&mut self, now: Millis, voltage: Result<Millivolts, SensorFault>) {
+        let band = voltage.map_or(0, band);
+        let cable = rating(band);
+        if band != self.cable_band {
+            self.bad_cable.hold(false, now);
+            self.cable_settling.hold(false, now);
+        }
+        self.cable_band = band;
+        self.bad_cable.hold(cable.is_none(), now.after(CABLE_MS));
+        self.bad_cable_for_long
+            .hold(cable.is_none(), now.after(FLUTTER_MS));
+        self.cable_settling
+            .hold(self.cable != cable, now.after(CABLE_MS));
+        self.cable_settling_for_long
+            .hold(self.cable != cable, now.after(FLUTTER_MS));
+        let settled =
+            self.cable_settling.too_long(now) || self.cable_settling_for_long.too_long(now);
+        if settled || self.cable.is_none() {
+            self.cable = cable;
+            self.cable_settling = Since::default();
+            self.cable_settling_for_long = Since::default();
+        }
+    }
+
+    fn cable_is_bad(&self, now: Millis) -> bool {
+        self.bad_cable.too_long(now) || self.bad_cable_for_long.too_long(now)
     }
 
     /// Two rounds agree on `level`. A grant for one session ends with the EV's leaving.
     fn watch_ev(&mut self, level: Level) {
         match level {
-            Level::B | Level::C | Level::D => self.ev_seen = true,
+            Level::B | Level::C | Level::D => {
+                self.tested &= self.ev_seen;
+                self.ev_seen = true;
+            }
             Level::A if self.ev_seen => {
                 self.ev_seen = false;
+                self.emergency_latched &= self.emergency.on != Some(false);
+                self.rcd_latched &= self.rcd.on != Some(false);
                 if self.grant == Grant::OneSession {
                     self.grant = Grant::Revoked;
                 }
             }
-            Level::A | Level::Unclear => {}
+            Level::A => {
+                self.emergency_latched &= self.emergency.on != Some(false);
+                self.rcd_latched &= self.rcd.on != Some(false);
+            }
+            Level::Unclear => {}
         }
     }
 
     fn measure_feedback(&mut self, now: Millis, sample: &Sample) {
+        if let SecondRelay::PhaseSwitch(switch) = self.config.relay_2 {
+            let active_is_closed = switch.feedback == Feedback::NormallyOpen;
+            self.second_feedback = sample
+                .inputs
+                .ok()
+                .map(|inputs| inputs.relay_2_sense == active_is_closed);
+            let first = sample.inputs.ok().map(|inputs| inputs.relay_1_sense);
+            // Its coil may hang on the first contactor's output.
+            let is_fed = self.relay && first == Some(true);
+            let mismatch = match self.second_feedback {
+                Some(true) => !self.relay_2,
+                Some(false) => self.relay_2 && is_fed,
+                None => false,
+            };
+            self.second_mismatch
+                .hold(mismatch, now.after(FEEDBACK_MS + 50));
+            self.condemned |= self.second_mismatch.too_long(now);
+        }
         if !self.has_feedback() {
             return;
         }
@@ -212,6 +352,7 @@ impl Oracle {
             },
             Request::BrokerLost => {
                 self.broker = false;
+                self.ventilation_announced = (false, false);
                 if !self.ev_seen {
                     self.grant = Grant::Revoked;
                 }
@@ -219,7 +360,13 @@ impl Oracle {
             Request::BrokerConnected => self.broker = true,
             Request::CustomerOperation(wish) => self.customer = wish,
             Request::BackendOperation(wish) => self.backend = wish,
-            Request::Unlock => {}
+            Request::Unlock
+            | Request::TestRcd
+            | Request::Phases(_)
+            | Request::PhaseSwitchDelay(_)
+            | Request::VentilationTarget(_) => {}
+            Request::VentilationAvailable(available) => self.ventilation_announced.0 = available,
+            Request::VentilationActual(runs) => self.ventilation_announced.1 = runs,
         }
     }
 
@@ -255,10 +402,8 @@ impl Oracle {
         };
         let rule = |holds: bool, name| if holds { Ok(()) } else { Err(name) };
 
-        rule(
-            !a.relay_2 && a.outputs == DigitalOutputs(0),
-            "only relay 1 is in use",
-        )?;
+        self.alarm_rules(step)?;
+        self.second_relay_rules(now, input, step)?;
         rule(
             step.deadline.is_none_or(|(at, _)| at > now),
             "a deadline lies in the future",
@@ -295,7 +440,7 @@ impl Oracle {
             )?;
             rule(self.ev_seen, "a session starts with an EV")?;
             rule(
-                !socket || !self.bad_cable.too_long(now),
+                !socket || !self.cable_is_bad(now),
                 "PP-008: or with a bad cable",
             )?;
         }
@@ -303,6 +448,10 @@ impl Oracle {
             rule(!a.relay_1, "S4: no unlocking while commanded closed")?;
             let open = !self.has_feedback() || self.feedback == Some(false);
             rule(open, "S4: no unlocking without proof of an open contactor")?;
+            rule(
+                self.second_feedback != Some(true),
+                "S4: no unlocking while L2 and L3 are live",
+            )?;
         }
         if !socket {
             rule(
@@ -335,7 +484,7 @@ impl Oracle {
                     "S1: closed only with a locked plug",
                 )?;
                 rule(
-                    !self.bad_cable.too_long(now),
+                    !self.cable_is_bad(now),
                     "S1: closed only with a valid cable",
                 )?;
             }
@@ -369,7 +518,118 @@ impl Oracle {
         Ok(())
     }
 
-    fn note(&mut self, now: Millis, actuation: &Actuation) {
+    /// S3, and what the residual current device asks for.
+    fn alarm_rules(&self, step: &Step) -> Result<(), &'static str> {
+        let a = &step.actuation;
+        let closes = a.relay_1 && !self.relay;
+        let rule = |holds: bool, name| if holds { Ok(()) } else { Err(name) };
+        rule(
+            self.emergency.on != Some(true) || !a.relay_1,
+            "S3: an emergency opens at the first look",
+        )?;
+        rule(
+            !self.emergency.twice || a.pilot == PilotOutput::Duty(DutyCycle::ZERO),
+            "EMG-004: an emergency is state F",
+        )?;
+        rule(
+            !closes || !self.emergency_latched,
+            "S1: after an emergency the EV has to leave",
+        )?;
+        rule(
+            self.rcd.on != Some(true) || !a.relay_1,
+            "S3: a tripped RCD opens at the first look",
+        )?;
+        rule(
+            !closes || !self.rcd_latched,
+            "S1: after a ground failure the EV has to leave",
+        )?;
+        let test = self.config.rcd.and_then(|monitor| monitor.test);
+        match test {
+            None => rule(a.outputs == DigitalOutputs(0), "no output is in use"),
+            Some(test) if a.outputs == test.trigger.level(true) => {
+                rule(!a.relay_1, "RCD-021: no test of a closed contactor")?;
+                rule(self.feedback != Some(true), "RCD-021: nor of a welded one")
+            }
+            Some(test) => {
+                rule(
+                    a.outputs == test.trigger.level(false),
+                    "only the trigger is in use",
+                )?;
+                rule(!closes || !self.testing, "S1: no closing in a test")?;
+                rule(!closes || self.tested, "RCD-019: no session without a test")
+            }
+        }
+    }
+
+    fn second_relay_rules(
+        &self,
+        now: Millis,
+        input: &Input,
+        step: &Step,
+    ) -> Result<(), &'static str> {
+        let a = &step.actuation;
+        let failed = a.pilot == PilotOutput::Duty(DutyCycle::ZERO);
+        let rule = |holds: bool, name| if holds { Ok(()) } else { Err(name) };
+        if a.pilot == PilotOutput::Released {
+            let wake_up = self.config.wake_up;
+            rule(
+                wake_up.after_authorization || wake_up.after_timeout,
+                "CP-024: no wake-up unless configured",
+            )?;
+            rule(!a.relay_1, "S1: no closed contactor without a pilot")?;
+        }
+        match self.config.relay_2 {
+            SecondRelay::Ventilation(fan) => {
+                let customers = fan.control == VentilationControl::External;
+                rule(
+                    !a.relay_2 || fan.enabled || customers,
+                    "VENT-001: relay 2 is unused",
+                )?;
+                rule(!a.relay_2 || !failed, "VENT-015: no fan in the safe state")
+            }
+            SecondRelay::PhaseSwitch(_) if a.relay_2 && !self.relay_2 => {
+                rule(!a.relay_1, "PH-012: the second contactor closes first")?;
+                rule(
+                    matches!(input, Input::Sample(_)),
+                    "S9: only a measurement closes",
+                )
+            }
+            SecondRelay::PhaseSwitch(_) if !a.relay_2 && self.relay_2 => {
+                rule(
+                    !a.relay_1 && (!self.relay || failed),
+                    "PH-013: and opens last",
+                )?;
+                rule(
+                    self.feedback != Some(true) || failed,
+                    "PH-013: when the first one is open",
+                )
+            }
+            SecondRelay::PhaseSwitch(_) if a.relay_1 && !self.relay => {
+                let in_place = if a.relay_2 {
+                    self.pulled_in.too_long(now)
+                } else {
+                    self.second_feedback == Some(false)
+                };
+                rule(in_place, "PH-012: the second contactor is in its place")
+            }
+            SecondRelay::PhaseSwitch(_) => Ok(()),
+        }
+    }
+
+    fn note(&mut self, now: Millis, step: &Step) {
+        let actuation = &step.actuation;
+        if let Some(test) = self.config.rcd.and_then(|monitor| monitor.test) {
+            self.testing |= actuation.outputs == test.trigger.level(true);
+            if step.events.iter().any(|event| event == Event::RcdTestEnded) {
+                self.testing = false;
+                self.tested = true;
+            }
+        }
+        if actuation.relay_2 != self.relay_2 {
+            self.second_mismatch = Since::default();
+        }
+        self.relay_2 = actuation.relay_2;
+        self.pulled_in.hold(self.relay_2, now.after(100));
         if actuation.relay_1 != self.relay {
             let ready = self.may_close.0.unwrap_or(now);
             let wait = if actuation.relay_1 {
@@ -437,14 +697,21 @@ fn requests(
     }
 }
 
-fn cable_rating(voltage: Millivolts) -> Option<Amperes> {
+/// A row of the table of cables; 0 is no usable voltage, 5 no cable.
+fn band(voltage: Millivolts) -> u8 {
     match voltage.0 {
-        1_813..=2_458 => Some(Amperes::new(13)),
-        1_170..=1_812 => Some(Amperes::new(20)),
-        891..=1_169 => Some(Amperes::new(32)),
-        751..=890 => Some(Amperes::new(63)),
-        _ => None,
+        2_459.. => 5,
+        1_813..=2_458 => 1,
+        1_170..=1_812 => 2,
+        891..=1_169 => 3,
+        751..=890 => 4,
+        _ => 0,
     }
+}
+
+fn rating(band: u8) -> Option<Amperes> {
+    let amperes = [13, 20, 32, 63].get(usize::from(band).checked_sub(1)?)?;
+    Some(Amperes::new(*amperes))
 }
 
 fn index(slot: DynamicSlot) -> Option<usize> {

@@ -32,6 +32,7 @@ json! {
     MeterValues: "JSON {timestamp, energy_wh, power_w, voltage_v, current_a, frequency_hz}, \
         the middle three as {total, l1, l2, l3}; unmeasured fields are absent", |_| true;
     MeterIdentity: "JSON {protocol, model, serial, address}", |_| true;
+    UnlockAnswer: "JSON {id, result: unlocked, failed or not_supported}", |_| true;
     RfidTag: "JSON [standard, uid]: ISO14443, ISO15693 or UNKNOWN, and 1 to 20 hex bytes",
         RfidTag::is_valid;
     PhysicalValue: "JSON {Multiplier: -3 to 3, Value: -32768 to 32767, optional Unit: 0 to 6}",
@@ -47,7 +48,12 @@ json! {
         {vendorId, messageId, data}]", |_| true;
     DataTransferAnswer: "JSON [3, id, {status, data}] or [4, id, code, description, details]",
         |_| true;
+    EventLines: "JSON array of texts", |_| true;
 }
+
+/// Log lines, oldest first (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLines(pub Vec<String>);
 
 /// What the meter measured (a topic of ours). Absent: not measured by this meter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +118,27 @@ pub struct MeterIdentity {
     pub serial: Option<String>,
     /// Modbus address.
     pub address: u8,
+}
+
+/// What became of a request to unlock the plug (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlockAnswer {
+    /// The text of the request.
+    pub id: String,
+    /// How it went.
+    pub result: UnlockResult,
+}
+
+/// How a request to unlock the plug went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlockResult {
+    /// The plug can be taken out.
+    Unlocked,
+    /// It can't, or it took too long.
+    Failed,
+    /// A fixed cable has no lock.
+    NotSupported,
 }
 
 /// A tag held to the reader: `["ISO14443","1F2D3A4F5506C7"]` (guide 15.17).

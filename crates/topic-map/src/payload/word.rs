@@ -69,6 +69,14 @@ words! {
         Inoperative = "inoperative",
     }
 
+    /// The answer to an authorization request (a topic of ours).
+    AuthorizationResult {
+        /// The user may charge.
+        Accepted = "accepted",
+        /// The user may not.
+        Rejected = "rejected",
+    }
+
     /// The control pilot's state (guide 15.3 table 57, IEC 61851-1 table A.2).
     CpState {
         /// No EV: 12 V.
@@ -282,6 +290,29 @@ words! {
         Terminate = "0",
         /// The session pauses.
         Pause = "1",
+    }
+
+    /// The contacts of the recloser, in the words of guide 3.3.9.
+    RecloserState {
+        /// The supply is interrupted.
+        Open = "open",
+        /// The supply is on.
+        Close = "close",
+    }
+
+    /// What became of a change of the recloser: the data of the DataTransfer's answer
+    /// (guide 3.3.9).
+    RecloserAnswer {
+        /// Accepted: it is open.
+        Open = "open",
+        /// Accepted: it is closed.
+        Close = "close",
+        /// Rejected: none is configured.
+        NotPresent = "notPresent",
+        /// Rejected: it does not answer, or did not reach the state in time.
+        NotAvailable = "notAvailable",
+        /// Rejected: not a state.
+        InvalidRequestData = "invalidRequestData",
     }
 
     /// Where the session at the connector stands (a topic of ours).

@@ -26,7 +26,8 @@ topics! {
         )
         .named("TOPIC_RFID_AUTHORIZATION_REQUEST");
 
-    /// Deprecated spelling of RFID_AUTHORIZATION_REQUEST, still published beside it.
+    /// Deprecated spelling of RFID_AUTHORIZATION_REQUEST. rfidd publishes it beside that one,
+    /// and repeats there what others publish here.
     RFID_AUTHORIZEREQ: Topic<RfidTag> =
         TopicInfo::event("port0/rfid/authorizeReq", Publisher::Either("rfidd"), "guide 15.17 note")
             .named("TOPIC_RFID_AUTHORIZEREQ");

@@ -1,8 +1,9 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    Availability, MeterError, MeterIdentity, MeterValues, Publisher, SessionFault, SessionState,
-    StopReason, TopicInfo,
+    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
+    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
+    TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -20,6 +21,27 @@ topics! {
     EVSE_FAULT: Topic<Option<SessionFault>> =
         TopicInfo::state("port0/session/fault", Publisher::Daemon("evsed"), SOURCE);
 
+    /// What became of an authorization request.
+    AUTHORIZATION_RESULT: Topic<AuthorizationResult> =
+        TopicInfo::event(
+            "port0/session/authorization_result",
+            Publisher::Daemon("ocppd"),
+            SOURCE,
+        );
+
+    /// 1: the connector is reserved.
+    SESSION_RESERVED: Topic<bool> =
+        TopicInfo::state("port0/session/reserved", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// Asks for BLACK_BOX.
+    BLACK_BOX_REQUEST: Topic<Signal> =
+        TopicInfo::event("port0/session/black_box/request", Publisher::Customer, SOURCE);
+
+    /// What happened before the latest fault or, where there was none, until now: at most 200
+    /// lines, oldest first.
+    BLACK_BOX: Topic<EventLines> =
+        TopicInfo::event("port0/session/black_box", Publisher::Daemon("evsed"), SOURCE);
+
     /// The latest reading of the meter.
     METERING_METER_VALUES: Topic<MeterValues> =
         TopicInfo::state("port0/metering/meter/values", Publisher::Daemon("meteringd"), SOURCE);
@@ -33,9 +55,33 @@ topics! {
     METERING_METER_ERROR: Topic<Option<MeterError>> =
         TopicInfo::state("port0/metering/meter/error", Publisher::Daemon("meteringd"), SOURCE);
 
+    /// The recloser's contacts; empty while unknown. Old when RCD_RECLOSER_ERROR is 1 or
+    /// recloserd is gone.
+    RCD_RECLOSER_STATE_ACTUAL: Topic<Option<RecloserState>> =
+        TopicInfo::state("port0/rcd/recloser/state/actual", Publisher::Daemon("recloserd"), SOURCE);
+
+    /// Opens or closes the recloser, once. A retained message is ignored: a command must
+    /// not come late. A newer one replaces one under way, which then gets no answer.
+    RCD_RECLOSER_STATE_TARGET: Topic<RecloserState> =
+        TopicInfo::event("port0/rcd/recloser/state/target", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// What became of RCD_RECLOSER_STATE_TARGET, within 10 s: the state that was read back,
+    /// or why not.
+    RCD_RECLOSER_STATE_CONFIRM: Topic<RecloserAnswer> =
+        TopicInfo::event("port0/rcd/recloser/state/confirm", Publisher::Daemon("recloserd"), SOURCE);
+
     /// The central system's wish; combined with AVAILABILITY_TARGET to AVAILABILITY_ACTUAL.
     OCPP_AVAILABILITY_TARGET: Topic<Availability> =
         TopicInfo::state("ocpp/availability/target", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// Unlock the plug (OCPP UnlockConnector); a running session ends first. The payload is
+    /// a text of the asker's choice that the answer repeats.
+    PLUG_LOCK_UNLOCK_REQUEST: Topic<String> =
+        TopicInfo::event("port0/plug_lock/unlock/request", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.
+    PLUG_LOCK_UNLOCK_RESULT: Topic<UnlockAnswer> =
+        TopicInfo::event("port0/plug_lock/unlock/result", Publisher::Daemon("evsed"), SOURCE);
 
     /// 1: the daemon of this name runs; 0, by its last will, when it is gone.
     DAEMON_AVAILABLE: TopicFamily<bool> =
