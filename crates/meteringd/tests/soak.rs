@@ -47,7 +47,7 @@ impl Chance {
     fn fault(&mut self) -> Fault {
         match self.below(14) {
             0 => Fault::Silence,
-            1..=3 => Fault::Delay(Duration::from_millis(500 + self.below(1500))),
+            1..=3 => Fault::Delay(Duration::from_millis(100 + self.below(1900))),
             4 => Fault::Noise(1 + self.below(20) as usize),
             5 => Fault::WrongSlave,
             6 => Fault::Exception(1 + self.below(6) as u8),

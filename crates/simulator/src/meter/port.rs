@@ -288,8 +288,11 @@ impl Meter {
             _ => Duration::ZERO,
         };
         let answer = disturbed(self.answer(request, fault), fault);
-        self.answers.push((Instant::now() + delay, answer));
-        self.answers.sort_by_key(|(due, _)| *due);
+        // A meter answers in turn.
+        let due = Instant::now() + delay;
+        let before = self.answers.last().map(|(due, _)| *due);
+        self.answers
+            .push((before.map_or(due, |before| due.max(before)), answer));
     }
 
     fn remember(&self, request: Heard) {
