@@ -23,6 +23,7 @@ const RELEASE_LEAD: Duration = Duration::from_millis(2);
 /// A board made of raw electrics.
 pub struct Driver<E> {
     electrics: E,
+    in_use: DigitalOutputs,
     written: Written,
 }
 
@@ -38,10 +39,12 @@ struct Written {
 }
 
 impl<E: Electrics> Driver<E> {
-    /// Nothing is written until the first [`Board::apply`].
-    pub fn new(electrics: E) -> Self {
+    /// Nothing is written until the first [`Board::apply`], and never a digital
+    /// output that isn't `in_use`.
+    pub fn new(electrics: E, in_use: DigitalOutputs) -> Self {
         Self {
             electrics,
+            in_use,
             written: Written::default(),
         }
     }
@@ -135,7 +138,12 @@ impl<E: Electrics> Driver<E> {
         if self.written.outputs == Some(target) {
             return Ok(());
         }
-        let result = self.electrics.set_lines(OutputLevels::digital(target));
+        let levels = OutputLevels::digital(target, self.in_use);
+        let result = if levels.is_empty() {
+            Ok(())
+        } else {
+            self.electrics.set_lines(levels)
+        };
         self.written.outputs = result.is_ok().then_some(target);
         result
     }
@@ -202,6 +210,8 @@ mod tests {
         Pwm(u32, bool),
     }
 
+    const IN_USE: DigitalOutputs = DigitalOutputs(0b00_1001);
+
     type Writes = Arc<Mutex<Vec<Write>>>;
     type RefusedLine = Arc<Mutex<Option<OutputLine>>>;
 
@@ -255,7 +265,7 @@ mod tests {
     fn driver() -> (Driver<Recorder>, Writes, RefusedLine) {
         let recorder = Recorder::default();
         let (writes, refused) = (recorder.writes.clone(), recorder.refused.clone());
-        (Driver::new(recorder), writes, refused)
+        (Driver::new(recorder, IN_USE), writes, refused)
     }
 
     const CHARGING: Actuation = Actuation {
@@ -280,7 +290,7 @@ mod tests {
                 Write::Pwm(0, true),
                 line(OutputLine::CpInvert, true),
                 Write::Lines(OutputLevels::lock_drive(LockDrive::Coast)),
-                Write::Lines(OutputLevels::digital(DigitalOutputs(0))),
+                Write::Lines(OutputLevels::digital(DigitalOutputs(0), IN_USE)),
             ]
         );
         writes.lock().unwrap().clear();

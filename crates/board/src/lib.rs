@@ -10,6 +10,7 @@
 pub mod conversion;
 pub mod driver;
 pub mod electrics;
+mod indicator;
 pub mod lines;
 pub mod remote;
 pub mod tarragon;
@@ -21,6 +22,7 @@ use std::path::Path;
 use evse_core::{Actuation, Inputs, RotaryPosition, Sample};
 
 pub use driver::Driver;
+pub use indicator::Indicator;
 pub use remote::Remote;
 pub use tarragon::{Tarragon, TarragonConfig};
 
@@ -82,10 +84,12 @@ pub trait Board: Send {
 /// When `spec` is neither, or the board can't be opened.
 pub fn open(spec: &str, config: &TarragonConfig) -> Result<Box<dyn Board>, BoardError> {
     if let Some(path) = spec.strip_prefix("unix:") {
-        return Ok(Box::new(Driver::new(Remote::connect(Path::new(path))?)));
+        let remote = Remote::connect(Path::new(path))?;
+        return Ok(Box::new(Driver::new(remote, config.digital.outputs)));
     }
     if spec == "tarragon" {
-        return Ok(Box::new(Driver::new(Tarragon::open(config)?)));
+        let tarragon = Tarragon::open(config)?;
+        return Ok(Box::new(Driver::new(tarragon, config.digital.outputs)));
     }
     let expected = io::Error::new(
         io::ErrorKind::InvalidInput,

@@ -45,6 +45,16 @@ impl InputLine {
         Self::Rotary8N,
     ];
 
+    /// DIGITAL_IN_1 to DIGITAL_IN_6.
+    pub const DIGITAL: [Self; 6] = [
+        Self::DigitalIn1,
+        Self::DigitalIn2,
+        Self::DigitalIn3,
+        Self::DigitalIn4,
+        Self::DigitalIn5,
+        Self::DigitalIn6,
+    ];
+
     /// Name in the device tree.
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,6 +109,16 @@ impl OutputLine {
         Self::Relay2Enable,
         Self::Motor1In1N,
         Self::Motor1In2,
+        Self::DigitalOut1,
+        Self::DigitalOut2,
+        Self::DigitalOut3,
+        Self::DigitalOut4,
+        Self::DigitalOut5,
+        Self::DigitalOut6,
+    ];
+
+    /// DIGITAL_OUT_1 to DIGITAL_OUT_6.
+    pub const DIGITAL: [Self; 6] = [
         Self::DigitalOut1,
         Self::DigitalOut2,
         Self::DigitalOut3,
@@ -175,15 +195,7 @@ impl InputLevels {
     /// The inputs in the words of the machine.
     pub fn inputs(self) -> Inputs {
         use InputLine as L;
-        let digital = [
-            L::DigitalIn1,
-            L::DigitalIn2,
-            L::DigitalIn3,
-            L::DigitalIn4,
-            L::DigitalIn5,
-            L::DigitalIn6,
-        ];
-        let bits = digital.iter().enumerate().fold(0, |bits, (n, line)| {
+        let bits = L::DIGITAL.iter().enumerate().fold(0, |bits, (n, line)| {
             bits | u8::from(self.is_high(*line)) << n
         });
         Inputs {
@@ -276,17 +288,49 @@ impl OutputLevels {
             .with(OutputLine::Motor1In2, in2)
     }
 
-    /// The six push-pull outputs.
-    pub const fn digital(outputs: DigitalOutputs) -> Self {
-        use OutputLine as L;
-        let bits = outputs.0;
-        Self::NONE
-            .with(L::DigitalOut1, bits & 1 != 0)
-            .with(L::DigitalOut2, bits & 2 != 0)
-            .with(L::DigitalOut3, bits & 4 != 0)
-            .with(L::DigitalOut4, bits & 8 != 0)
-            .with(L::DigitalOut5, bits & 16 != 0)
-            .with(L::DigitalOut6, bits & 32 != 0)
+    /// The push-pull outputs, those that are in use.
+    pub fn digital(outputs: DigitalOutputs, in_use: DigitalOutputs) -> Self {
+        OutputLine::DIGITAL
+            .into_iter()
+            .enumerate()
+            .filter(|(n, _)| in_use.0 >> n & 1 == 1)
+            .fold(Self::NONE, |levels, (n, line)| {
+                levels.with(line, outputs.0 >> n & 1 == 1)
+            })
+    }
+}
+
+/// The digital lines that serve a function; the others belong to the customer
+/// (guide 7.9), who can take them while evsed runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DigitalLines {
+    /// One bit per DIGITAL_IN line.
+    pub inputs: DigitalInputs,
+    /// One bit per DIGITAL_OUT line.
+    pub outputs: DigitalOutputs,
+}
+
+impl DigitalLines {
+    /// All twelve.
+    pub const ALL: Self = Self {
+        inputs: DigitalInputs(0b11_1111),
+        outputs: DigitalOutputs(0b11_1111),
+    };
+
+    /// Whether `line` is ours to read.
+    pub fn has_input(self, line: InputLine) -> bool {
+        InputLine::DIGITAL
+            .iter()
+            .position(|digital| *digital == line)
+            .is_none_or(|n| self.inputs.0 >> n & 1 == 1)
+    }
+
+    /// Whether `line` is ours to drive.
+    pub fn has_output(self, line: OutputLine) -> bool {
+        OutputLine::DIGITAL
+            .iter()
+            .position(|digital| *digital == line)
+            .is_none_or(|n| self.outputs.0 >> n & 1 == 1)
     }
 }
 
@@ -297,6 +341,23 @@ pub fn name_of_legacy_number(number: u32) -> Option<&'static str> {
         .iter()
         .find(|(n, _)| *n == number)
         .map(|(_, name)| *name)
+}
+
+/// Legacy sysfs numbers of DIGITAL_IN_1 to DIGITAL_IN_6.
+pub fn digital_input_numbers() -> [u32; 6] {
+    InputLine::DIGITAL.map(|line| legacy_number(line.name()))
+}
+
+/// Legacy sysfs numbers of DIGITAL_OUT_1 to DIGITAL_OUT_6.
+pub fn digital_output_numbers() -> [u32; 6] {
+    OutputLine::DIGITAL.map(|line| legacy_number(line.name()))
+}
+
+fn legacy_number(name: &str) -> u32 {
+    LEGACY_NUMBERS
+        .iter()
+        .find(|(_, known)| *known == name)
+        .map_or(u32::MAX, |(number, _)| *number)
 }
 
 /// Bit in [`DigitalInputs`] of a legacy sysfs number; `None` when it is no digital input.
@@ -439,13 +500,37 @@ mod tests {
 
     #[test]
     fn digital_outputs_keep_their_order() {
-        let levels = OutputLevels::digital(DigitalOutputs(0b00_1001));
+        let levels = OutputLevels::digital(DigitalOutputs(0b00_1001), DigitalOutputs(0b11_1111));
         let high: Vec<_> = levels
             .iter()
             .filter(|(_, high)| *high)
             .map(|(line, _)| line.name())
             .collect();
         assert_eq!(high, ["DIGITAL_OUT_1", "DIGITAL_OUT_4"]);
+    }
+
+    // covers: CFG-019
+    #[test]
+    fn digital_lines_out_of_use_are_left_alone() {
+        let used = DigitalLines {
+            inputs: DigitalInputs(0b00_0100),
+            outputs: DigitalOutputs(0b00_0010),
+        };
+        let levels = OutputLevels::digital(DigitalOutputs(0b11_1111), used.outputs);
+        assert_eq!(
+            levels.iter().collect::<Vec<_>>(),
+            [(OutputLine::DigitalOut2, true)]
+        );
+        assert!(used.has_input(InputLine::DigitalIn3) && used.has_input(InputLine::Relay1Sense));
+        assert!(!used.has_input(InputLine::DigitalIn1));
+        assert!(used.has_output(OutputLine::DigitalOut2) && used.has_output(OutputLine::CpInvert));
+        assert!(!used.has_output(OutputLine::DigitalOut1));
+    }
+
+    #[test]
+    fn digital_lines_have_the_guides_numbers() {
+        assert_eq!(digital_input_numbers(), [121, 122, 124, 123, 116, 119]);
+        assert_eq!(digital_output_numbers(), [84, 85, 86, 87, 88, 89]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use evse_core::Millivolts;
 use crate::BoardError;
 use crate::conversion::{self, PILOT_PERIOD_NS, THRESHOLD_PERIOD_NS};
 use crate::electrics::{AdcCounts, Electrics};
-use crate::lines::{InputLevels, OutputLevels};
+use crate::lines::{DigitalLines, InputLevels, OutputLevels};
 
 /// Device address of the control pilot's generator (pwm8).
 const PILOT_PWM: &str = "20fc000.pwm";
@@ -48,6 +48,8 @@ pub struct TarragonConfig {
     /// Threshold of all digital inputs, 0 to 12 V, default 6 V (guide 7.9.1,
     /// customer.json `io/digital_input_threshold_voltage`).
     pub digital_input_threshold: Millivolts,
+    /// The digital inputs and outputs that are taken; default none.
+    pub digital: DigitalLines,
 }
 
 impl Default for TarragonConfig {
@@ -56,6 +58,7 @@ impl Default for TarragonConfig {
             dev: PathBuf::from("/dev"),
             sys: PathBuf::from("/sys"),
             digital_input_threshold: Millivolts(6000),
+            digital: DigitalLines::default(),
         }
     }
 }
@@ -74,7 +77,7 @@ impl Tarragon {
     /// # Errors
     /// Names the line, chip or file that is missing, taken, or refuses a value.
     pub fn open(config: &TarragonConfig) -> Result<Self, BoardError> {
-        let gpio = Gpio::open(&config.dev)?;
+        let gpio = Gpio::open(&config.dev, config.digital)?;
         let pilot = pwm::Channel::open(&config.sys, PILOT_PWM, 0)?;
         pilot.prepare(PILOT_PERIOD_NS, PILOT_PERIOD_NS)?;
         set_input_threshold(config)?;
@@ -131,6 +134,7 @@ mod tests {
             dev: dir.path().join("dev"),
             sys: dir.path().join("sys"),
             digital_input_threshold: Millivolts(millivolts),
+            digital: DigitalLines::ALL,
         }
     }
 

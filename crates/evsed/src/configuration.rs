@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use board::lines::DigitalLines;
 use board::{Board, TarragonConfig};
 use customer_config::{
     ChargingType, ContactorFeedback, Customer, Polarity, Port, RotaryEncoder, SwitchFeedback,
@@ -19,25 +20,22 @@ use crate::lines::Lines;
 /// How often the rotary switch is read; it may rest between two positions (guide 4.2.2).
 const ROTARY_READINGS: usize = 5;
 
-/// The board's own settings.
-pub(crate) fn board(customer: &Customer) -> TarragonConfig {
+/// The board's own settings, with the digital lines in use.
+pub(crate) fn board(customer: &Customer, digital: DigitalLines) -> TarragonConfig {
     let threshold = i32::try_from(customer.io.digital_input_threshold_voltage).unwrap_or(i32::MAX);
     TarragonConfig {
         digital_input_threshold: Millivolts(threshold),
+        digital,
         ..TarragonConfig::default()
     }
 }
 
-/// What the machine is configured with.
+/// What the machine is configured with, but for the grid's limit: none until the
+/// [rotary switch](grid_limit) is read. Takes the lines of the enabled functions.
 ///
 /// # Errors
-/// When rotaryencd.json is unusable, the switch can't be read, or a value of
-/// customer.json has no counterpart.
-pub(crate) fn machine(
-    customer: &Customer,
-    directory: &Path,
-    board: &mut dyn Board,
-) -> Result<Config, Error> {
+/// When a value of customer.json has no counterpart, or two functions one line.
+pub(crate) fn machine(customer: &Customer, lines: &mut Lines) -> Result<Config, Error> {
     let port = customer.port();
     let connection = if port.pluggable {
         let motor = port.plug_lock.motor.as_str();
@@ -52,21 +50,20 @@ pub(crate) fn machine(
             limit: Amperes::new(port.pp.cable_current_limit),
         }
     };
-    let mut lines = Lines::default();
-    let grid = grid(&rotary_encoder(directory)?, board)?;
     Ok(Config {
         connection,
         evse_limit: Amperes::new(port.evse_current_limit),
-        grid_limit: grid.limit,
+        // Nothing until the rotary switch is read, see `connect_grid`.
+        grid_limit: Amperes::ZERO,
         failsafe: u32::try_from(port.failsafe_current_limit)
             .ok()
             .map(Amperes::new),
         contactor_feedback: feedback(port.contactor.feedback_type),
-        authentication: authentication(port, &mut lines)?,
+        authentication: authentication(port, lines)?,
         always_accept_state_d: port.always_accept_cp_state_d,
-        rcd: rcd(port, &mut lines)?,
-        emergency: emergency(port, &mut lines)?,
-        relay_2: second_relay(port, grid.phase_count),
+        rcd: rcd(port, lines)?,
+        emergency: emergency(port, lines)?,
+        relay_2: second_relay(port, PhaseCount::One),
         wake_up: WakeUp {
             after_authorization: port.force_wake_up,
             after_timeout: port.wake_up_after_timeout,
@@ -86,6 +83,22 @@ fn rotary_encoder(directory: &Path) -> Result<RotaryEncoder, Error> {
         tracing::warn!("{}: {warning}", path.display());
     }
     Ok(encoder)
+}
+
+/// Completes `config` by what the rotary switch and rotaryencd.json say of the grid.
+///
+/// # Errors
+/// When rotaryencd.json is unusable or the switch can't be read.
+pub(crate) fn connect_grid(
+    config: &mut Config,
+    customer: &Customer,
+    directory: &Path,
+    board: &mut dyn Board,
+) -> Result<(), Error> {
+    let grid = grid(&rotary_encoder(directory)?, board)?;
+    config.grid_limit = grid.limit;
+    config.relay_2 = second_relay(customer.port(), grid.phase_count);
+    Ok(())
 }
 
 fn grid(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<GridRating, Error> {
@@ -283,6 +296,26 @@ mod tests {
             };
             assert_eq!(rcd.test, Some(expected), "{settings}");
         }
+    }
+
+    // covers: CFG-019
+    #[test]
+    fn only_enabled_functions_take_a_line() {
+        let used = |text: &str| {
+            let text = format!(r#"{{"ports": [{{{text}}}]}}"#);
+            let (customer, _) = Customer::parse(&text).unwrap();
+            let mut lines = Lines::default();
+            machine(&customer, &mut lines).unwrap();
+            (lines.used().inputs.0, lines.used().outputs.0)
+        };
+        assert_eq!(used(""), (0, 0));
+        assert_eq!(
+            used(
+                r#""emergency_alarm": {"enable": true}, "rcd_monitor": {"enable": true},
+                   "user_authentication": "key-switch""#
+            ),
+            (0b00_0111, 0b00_1000)
+        );
     }
 
     // covers: RCD-002

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use board::Board;
 use evse_core::{
-    Actuation, Config, Event, Input, Machine, Millis, Request, Sample, SensorFault, Status,
-    UnlockResult,
+    Actuation, Config, DigitalOutputs, Event, Grant, Input, LedNotice, LedPanel, Machine, Millis,
+    Request, Sample, SensorFault, Status, UnlockResult,
 };
 use tokio::sync::mpsc;
 
+use crate::diagnostics::{Note, Watch};
 use crate::inbox::Inbox;
 
 /// From one round of measurements to the next; a round takes 3.5 ms of it (S2).
@@ -42,6 +43,8 @@ pub(crate) struct Happened {
 pub(crate) enum Report {
     /// The status has changed, or something has happened.
     Status(Status, Happened),
+    /// Something for the log and the black box.
+    Note(Note),
     /// The thread has ended by itself, with relays open as far as the board obeys.
     Ended(String),
 }
@@ -49,7 +52,7 @@ pub(crate) enum Report {
 /// The handle of the control thread.
 pub(crate) struct Control {
     inbox: Arc<Inbox>,
-    reports: mpsc::Receiver<(Status, Happened)>,
+    reports: mpsc::Receiver<Report>,
     progress: Arc<AtomicU64>,
     progress_seen: u64,
     thread: Option<JoinHandle<()>>,
@@ -57,7 +60,11 @@ pub(crate) struct Control {
 
 impl Control {
     /// Start controlling `board`.
-    pub(crate) fn start(board: Box<dyn Board>, config: Config) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        board: Box<dyn Board>,
+        config: Config,
+        leds: LedPanel,
+    ) -> std::io::Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let (outbox, reports) = mpsc::channel(QUEUE);
         let progress = Arc::new(AtomicU64::new(0));
@@ -65,6 +72,8 @@ impl Control {
         let controller = Controller {
             board,
             machine: Machine::new(config, Millis(0)),
+            leds,
+            watch: Watch::default(),
             disobeys_since: None,
             start,
             inbox: Arc::clone(&inbox),
@@ -93,10 +102,15 @@ impl Control {
         self.inbox.put(request);
     }
 
+    /// Hand over what the LEDs have to know. Never waits.
+    pub(crate) fn notice(&self, notice: LedNotice) {
+        self.inbox.put_notice(notice);
+    }
+
     /// The next report. Cancel safe.
     pub(crate) async fn report(&mut self) -> Report {
         match self.reports.recv().await {
-            Some((status, happened)) => Report::Status(status, happened),
+            Some(report) => report,
             None => Report::Ended("the control thread has ended".into()),
         }
     }
@@ -128,11 +142,13 @@ impl Drop for Control {
 struct Controller {
     board: Box<dyn Board>,
     machine: Machine,
+    leds: LedPanel,
+    watch: Watch,
     /// Since when the board refuses an output.
     disobeys_since: Option<Instant>,
     start: Instant,
     inbox: Arc<Inbox>,
-    outbox: mpsc::Sender<(Status, Happened)>,
+    outbox: mpsc::Sender<Report>,
     /// There are inputs that can't wait for the next round.
     looks: bool,
     /// A contactor is commanded closed.
@@ -147,6 +163,7 @@ impl Controller {
     fn run(mut self) {
         let mut next = Instant::now();
         while self.serve_until(next) {
+            self.hear_notices();
             // While an output doesn't follow, what is measured says nothing (S8).
             let sample = match self.disobeys_since {
                 None => self.board.sample(),
@@ -176,7 +193,7 @@ impl Controller {
                 return false;
             };
             for request in requests {
-                self.step(Input::Request(request));
+                self.request(request);
             }
             if looks && Instant::now() >= wake {
                 let inputs = self.board.inputs().map_err(|_| SensorFault);
@@ -189,10 +206,39 @@ impl Controller {
         }
     }
 
+    fn now(&self) -> Millis {
+        Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn hear_notices(&mut self) {
+        for notice in self.inbox.take_notices() {
+            self.leds.note(self.now(), notice);
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        // The card comes before the answer to it.
+        self.hear_notices();
+        if request == Request::Authorization(Grant::Revoked) && !self.machine.status().authorized {
+            // All that a customer's authorizer can say to a card it doesn't know.
+            let accepted = false;
+            let refusal = LedNotice::AuthorizationAnswered { accepted };
+            self.leds.note(self.now(), refusal);
+        }
+        self.step(Input::Request(request));
+    }
+
     fn step(&mut self, input: Input) {
-        let now = Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = self.now();
         let step = self.machine.step(now, input);
-        match self.board.apply(&step.actuation) {
+        let status = self.machine.status();
+        let leds = self.leds.show(now, &status);
+        let actuation = Actuation {
+            // No line serves both: the configuration is checked for that.
+            outputs: DigitalOutputs(step.actuation.outputs.0 | leds.0),
+            ..step.actuation
+        };
+        match self.board.apply(&actuation) {
             Ok(()) => self.disobeys_since = None,
             Err(error) => {
                 if self.disobeys_since.is_none() {
@@ -205,7 +251,12 @@ impl Controller {
         for event in step.events.iter() {
             self.note(event);
         }
-        self.tell(self.machine.status());
+        let outbox = &self.outbox;
+        self.watch
+            .look(now, &input, &step.actuation, &status, |note| {
+                outbox.try_send(Report::Note(note)).is_ok()
+            });
+        self.tell(status);
     }
 
     fn note(&mut self, event: Event) {
@@ -231,8 +282,8 @@ impl Controller {
             self.last = Some(report);
             self.unsent = Some(report);
         }
-        if let Some(report) = self.unsent
-            && self.outbox.try_send(report).is_ok()
+        if let Some((status, limits)) = self.unsent
+            && self.outbox.try_send(Report::Status(status, limits)).is_ok()
         {
             self.unsent = None;
         }
@@ -245,7 +296,7 @@ mod tests {
 
     use board::BoardError;
     use evse_core::{
-        Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, PilotPeaks,
+        Amperes, Authentication, Connection, DynamicSlot, Feedback, Inputs, Led, PilotPeaks,
         RotaryPosition, SecondRelay, Ventilation, WakeUp,
     };
 
@@ -313,7 +364,8 @@ mod tests {
         let board = Idle {
             sampled: Arc::clone(&sampled),
         };
-        let mut control = Control::start(Box::new(board), CONFIG).unwrap();
+        let panel = LedPanel::new([Led::default(); LedPanel::LEDS]);
+        let mut control = Control::start(Box::new(board), CONFIG, panel).unwrap();
         let start = Instant::now();
         let mut flood = (6..=32).cycle().map(limit);
         while start.elapsed() < Duration::from_millis(500) {
@@ -331,9 +383,11 @@ mod tests {
             .build()
             .unwrap();
         let stopped = async {
-            while let Report::Status(status, _) = control.report().await {
-                if status.offered_limit == Amperes::ZERO {
-                    return;
+            loop {
+                match control.report().await {
+                    Report::Status(status, _) if status.offered_limit == Amperes::ZERO => return,
+                    Report::Status(..) | Report::Note(_) => {}
+                    Report::Ended(reason) => panic!("{reason}"),
                 }
             }
         };

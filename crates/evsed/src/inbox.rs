@@ -4,10 +4,11 @@
 //! inbox stays small whatever comes in: nothing is refused, and no flood of one
 //! party's messages crowds out another party's stop (S9).
 
+use std::mem::discriminant;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use evse_core::{Grant, Request};
+use evse_core::{Grant, LedNotice, Request};
 
 /// What waits for the control thread.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct Waiting {
     requests: Vec<Request>,
+    notices: Vec<LedNotice>,
     stop: bool,
 }
 
@@ -29,6 +31,20 @@ impl Inbox {
         waiting.requests.retain(|older| !replaces(request, *older));
         waiting.requests.push(request);
         self.filled.notify_one();
+    }
+
+    /// Never waits; a notice can wait for the next round of measurements.
+    pub(crate) fn put_notice(&self, notice: LedNotice) {
+        let mut waiting = self.lock();
+        waiting
+            .notices
+            .retain(|older| discriminant(older) != discriminant(&notice));
+        waiting.notices.push(notice);
+    }
+
+    /// The latest notice of each kind, oldest first.
+    pub(crate) fn take_notices(&self) -> Vec<LedNotice> {
+        std::mem::take(&mut self.lock().notices)
     }
 
     /// Asks the control thread to end.
@@ -138,6 +154,25 @@ mod tests {
             taken(&[lost, connected, lost, connected]),
             [lost, connected]
         );
+    }
+
+    #[test]
+    fn only_the_newest_notice_of_a_kind_waits() {
+        let inbox = Inbox::default();
+        let answer = LedNotice::AuthorizationAnswered { accepted: false };
+        for _ in 0..1_000 {
+            inbox.put_notice(LedNotice::Updating(true));
+            inbox.put_notice(LedNotice::AuthorizationRequested);
+            inbox.put_notice(answer);
+            inbox.put_notice(LedNotice::Updating(false));
+        }
+        let expected = [
+            LedNotice::AuthorizationRequested,
+            answer,
+            LedNotice::Updating(false),
+        ];
+        assert_eq!(inbox.take_notices(), expected);
+        assert_eq!(inbox.take_notices(), []);
     }
 
     #[test]

@@ -4,13 +4,17 @@
 //! actuation. This thread speaks MQTT: it turns messages into requests and the
 //! machine's status into publications. Neither waits for the other.
 
+mod complaints;
 mod configuration;
 mod control;
+mod diagnostics;
 mod inbox;
+mod leds;
 mod lines;
 mod publications;
 mod requests;
 mod safe_state;
+mod status_light;
 
 use daemon_kit::{Bus, Context, DaemonOption, Error, Event};
 use evse_core::{Actuation, Config, Grant, Request, SecondRelay, VentilationControl};
@@ -18,6 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use topic_map as topics;
 
 use control::{Control, Report};
+use diagnostics::BlackBox;
+use lines::Lines;
 use publications::Publications;
 use requests::Requests;
 
@@ -49,18 +55,25 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         return safe_state::enter(&name);
     }
     let customer = context.customer()?;
-    let mut board = board::open(&name, &configuration::board(&customer))
+    let directory = &context.arguments.config_dir;
+    let mut lines = Lines::default();
+    let mut config = configuration::machine(&customer, &mut lines)?;
+    let panel = leds::panel(&leds::load(directory)?, &mut lines)?;
+    let mut board = board::open(&name, &configuration::board(&customer, lines.used()))
         .map_err(|error| Error::failed(format!("open board {name}"), error))?;
     // Whatever ran before: relays open before anything else.
     board
         .apply(&Actuation::SAFE)
         .map_err(|error| Error::failed("begin in the safe state", error))?;
-    let config = configuration::machine(&customer, &context.arguments.config_dir, board.as_mut())?;
+    configuration::connect_grid(&mut config, &customer, directory, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
     let mut requests = Requests::new(config.authentication);
     subscribe(&context.bus, &config);
-    let mut control = Control::start(board, config)
+    let mut notices = leds::Notices::subscribe(&context.bus, config.authentication);
+    let mut black_box = BlackBox::default();
+    let indicator = status_light::find(&name);
+    let mut control = Control::start(board, config, panel)
         .map_err(|error| Error::failed("start the control thread", error))?;
     tracing::info!(board = name, ?config, "supervising");
 
@@ -79,8 +92,10 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                         && !std::mem::replace(&mut ready, true)
                     {
                         context.supervisor.ready();
+                        status_light::show(indicator.as_ref(), true);
                     }
                 }
+                Report::Note(note) => black_box.keep(note),
                 Report::Ended(reason) => {
                     publications.publish_safe();
                     return Err(Error::failed("control the board", reason));
@@ -88,6 +103,12 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
             },
             event = context.bus.recv() => match event {
                 Event::Message(message) => {
+                    if let Some(notice) = notices.translate(&message) {
+                        control.notice(notice);
+                    }
+                    if message.on(&topics::BLACK_BOX_REQUEST).is_some() {
+                        context.bus.publish(&topics::BLACK_BOX, &black_box.lines());
+                    }
                     if let Some(request) = requests.translate(&message) {
                         control.request(request);
                         if request == Request::Authorization(Grant::OneSession) {
@@ -112,6 +133,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     }
     control.stop();
     publications.publish_safe();
+    status_light::show(indicator.as_ref(), false);
     tracing::info!("stopped with relays open");
     Ok(())
 }
@@ -123,6 +145,7 @@ fn subscribe(bus: &Bus, config: &Config) {
     bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
     bus.subscribe(&topics::PLUG_LOCK_UNLOCK_REQUEST);
     bus.subscribe(&topics::RCD_TEST_PERFORM);
+    bus.subscribe(&topics::BLACK_BOX_REQUEST);
     bus.subscribe_family(&topics::GLOBAL_DYN_CURRENT_LIMIT);
     match config.relay_2 {
         SecondRelay::PhaseSwitch(_) => {

@@ -1,12 +1,15 @@
-//! Which function has which digital line: the GPIO numbers of customer.json.
+//! Which function has which digital line: the GPIO numbers of customer.json and
+//! leds.json. A line serves one function or the customer (guide 7.9).
 
+use board::lines::{self, DigitalLines};
 use daemon_kit::Error;
-use evse_core::{DigitalInput, DigitalOutput};
+use evse_core::{DigitalInput, DigitalInputs, DigitalOutput, DigitalOutputs};
 
 /// The lines given away so far; two functions can't share one.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    taken: Vec<(u32, &'static str)>,
+    taken: Vec<(u32, String)>,
+    used: DigitalLines,
 }
 
 impl Lines {
@@ -16,14 +19,15 @@ impl Lines {
     /// When the number is no digital input, or another function has it.
     pub(crate) fn input(
         &mut self,
-        path: &'static str,
+        path: &str,
         gpio: u32,
         active_high: bool,
     ) -> Result<DigitalInput, Error> {
+        let unsuitable = || unsuitable(path, gpio, "inputs", lines::digital_input_numbers());
+        let bit = lines::digital_input_bit(gpio).ok_or_else(unsuitable)?;
         self.take(path, gpio)?;
-        board::lines::digital_input_bit(gpio)
-            .and_then(|bit| DigitalInput::new(bit + 1, active_high))
-            .ok_or_else(|| unsuitable(path, gpio, "digital input: 116, 119, 121 to 124"))
+        self.used.inputs = DigitalInputs(self.used.inputs.0 | 1 << bit);
+        DigitalInput::new(bit + 1, active_high).ok_or_else(unsuitable)
     }
 
     /// The output with the Linux GPIO number `gpio` for the function of the key `path`.
@@ -32,29 +36,48 @@ impl Lines {
     /// When the number is no digital output, or another function has it.
     pub(crate) fn output(
         &mut self,
-        path: &'static str,
+        path: &str,
         gpio: u32,
         active_high: bool,
     ) -> Result<DigitalOutput, Error> {
+        let unsuitable = || unsuitable(path, gpio, "outputs", lines::digital_output_numbers());
+        let bit = lines::digital_output_bit(gpio).ok_or_else(unsuitable)?;
         self.take(path, gpio)?;
-        board::lines::digital_output_bit(gpio)
-            .and_then(|bit| DigitalOutput::new(bit + 1, active_high))
-            .ok_or_else(|| unsuitable(path, gpio, "digital output: 84 to 89"))
+        self.used.outputs = DigitalOutputs(self.used.outputs.0 | 1 << bit);
+        DigitalOutput::new(bit + 1, active_high).ok_or_else(unsuitable)
     }
 
-    fn take(&mut self, path: &'static str, gpio: u32) -> Result<(), Error> {
+    /// All that were given away; the others are the customer's.
+    pub(crate) const fn used(&self) -> DigitalLines {
+        self.used
+    }
+
+    fn take(&mut self, path: &str, gpio: u32) -> Result<(), Error> {
         if let Some((_, other)) = self.taken.iter().find(|(taken, _)| *taken == gpio) {
+            let line = lines::name_of_legacy_number(gpio).unwrap_or_default();
             return Err(Error::Configuration(format!(
-                "{path} and {other} both name GPIO {gpio}: a line has one function"
+                "{other} and {path} both name GPIO {gpio} ({line}): a line has one function; \
+                 inputs are {}, outputs {}",
+                shown(lines::digital_input_numbers()),
+                shown(lines::digital_output_numbers())
             )));
         }
-        self.taken.push((gpio, path));
+        self.taken.push((gpio, path.to_owned()));
         Ok(())
     }
 }
 
-fn unsuitable(path: &str, gpio: u32, expected: &str) -> Error {
-    Error::Configuration(format!("{path} {gpio} is no {expected}"))
+fn unsuitable(path: &str, gpio: u32, kind: &str, allowed: [u32; 6]) -> Error {
+    let line = lines::name_of_legacy_number(gpio).unwrap_or("no line of the board");
+    Error::Configuration(format!(
+        "{path} {gpio} is {line}; the digital {kind} are {}",
+        shown(allowed)
+    ))
+}
+
+fn shown(mut numbers: [u32; 6]) -> String {
+    numbers.sort_unstable();
+    numbers.map(|number| number.to_string()).join(", ")
 }
 
 #[cfg(test)]
@@ -83,6 +106,13 @@ mod tests {
         lines.input(EMERGENCY, 121, true).unwrap();
         let error = lines.input(RCD, 121, true).unwrap_err().to_string();
         assert!(error.contains(EMERGENCY) && error.contains(RCD), "{error}");
+        assert!(
+            error.contains("116, 119, 121, 122, 123, 124")
+                && error.contains("84, 85, 86, 87, 88, 89"),
+            "{error}"
+        );
+        lines.input(RCD, 122, true).unwrap();
+        assert_eq!(lines.used().inputs, DigitalInputs(0b11));
     }
 
     #[test]
@@ -91,6 +121,11 @@ mod tests {
             let error = Lines::default().input(RCD, gpio, true).unwrap_err();
             assert!(error.to_string().contains(&format!("{RCD} {gpio}")));
         }
-        assert!(Lines::default().output(RCD, 121, true).is_err());
+        let error = Lines::default().output("leds[0]/gpios[0]", 76, true);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "configuration: leds[0]/gpios[0] 76 is RELAY_1_ENABLE; \
+             the digital outputs are 84, 85, 86, 87, 88, 89"
+        );
     }
 }

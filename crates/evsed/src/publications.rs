@@ -353,7 +353,7 @@ fn proximity_error(error: ProximityError) -> topics::ProximityError {
 }
 
 /// The first cause, the most dangerous one first.
-fn fault(status: &Status) -> Option<SessionFault> {
+pub(crate) fn fault(status: &Status) -> Option<SessionFault> {
     if status.contactor_fault.is_some() {
         return Some(SessionFault::ContactorError);
     }

@@ -12,7 +12,9 @@ use topic_map::{
     VENTILATION_STATE_TARGET,
 };
 
-/// Names from outside that are remembered as complained of.
+use crate::complaints::Complaints;
+
+/// Names from outside that are remembered as refused.
 const NAMES: usize = 32;
 
 /// Turns messages into requests; a payload that does not fit changes nothing.
@@ -22,7 +24,7 @@ pub(crate) struct Requests {
     /// The last word on authorisation that was not kept, on this connection.
     live: Option<bool>,
     names: DynamicNames,
-    complained: BTreeSet<String>,
+    complaints: Complaints,
     /// Requests to unlock that wait for their answer.
     unlocking: Vec<String>,
 }
@@ -44,19 +46,7 @@ impl Requests {
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
         let request = self.request(message);
-        match request {
-            Ok(request) => {
-                self.complained.remove(&message.topic);
-                request
-            }
-            Err(error) => {
-                // Once for each topic until it is right again: a chatty peer can't fill the log.
-                if self.complained.len() < NAMES && self.complained.insert(message.topic.clone()) {
-                    tracing::warn!(topic = message.topic, "{error}: ignored");
-                }
-                None
-            }
-        }
+        self.complaints.sift(&message.topic, request)
     }
 
     fn request(&mut self, message: &Message) -> Result<Option<Request>, PayloadError> {
@@ -231,16 +221,6 @@ mod tests {
         assert_eq!(limit(&mut requests, "b", "20.25"), set(1, Some(202)));
         assert_eq!(limit(&mut requests, "b", "-1"), set(1, None));
         assert_eq!(limit(&mut requests, "f", "6"), None, "-1 keeps the name");
-    }
-
-    #[test]
-    fn ever_new_names_with_garbage_fill_no_memory() {
-        let mut requests = Requests::default();
-        for number in 0..1_000 {
-            assert_eq!(limit(&mut requests, &format!("name {number}"), "x"), None);
-        }
-        assert!(requests.complained.len() <= NAMES);
-        assert_eq!(limit(&mut requests, "a", "10"), set(0, Some(100)));
     }
 
     #[test]

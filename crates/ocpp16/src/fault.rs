@@ -45,6 +45,8 @@ pub enum Fault {
     ProximityInvalid,
     /// Guide 3.3.4.36.
     ProximityChanged,
+    /// The EV needs ventilation, and there is none; ours, ranked as the guide's unnumbered ones.
+    Ventilation,
     /// Any other fault of the EVSE that prevents charging; ours, ranked last.
     Evse,
 }
@@ -149,6 +151,7 @@ impl Fault {
             Self::ProximityNoCable => row(Code::OtherError, "ProximityNoCable", 17, false, true),
             Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
             Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
+            Self::Ventilation => row(Code::OtherError, "VentilationUnavailable", 17, false, false),
             Self::Evse => row(Code::InternalError, "", 18, false, true),
         }
     }
@@ -167,7 +170,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 21] = [
+    const ALL: [Fault; 22] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -188,6 +191,7 @@ mod tests {
         Fault::ProximityNoCable,
         Fault::ProximityInvalid,
         Fault::ProximityChanged,
+        Fault::Ventilation,
         Fault::Evse,
     ];
 
@@ -296,6 +300,7 @@ mod tests {
             (Fault::ProximityNoCable, "ProximityNoCable"),
             (Fault::ProximityInvalid, "ProximityInvalid"),
             (Fault::ProximityChanged, "ProximityChanged"),
+            (Fault::Ventilation, "VentilationUnavailable"),
         ] {
             let report = fault.report();
             assert_eq!(

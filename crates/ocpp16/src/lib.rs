@@ -16,7 +16,10 @@ mod profile;
 mod time;
 mod transaction;
 
-pub use charge_point::{ChargePoint, EvseSession, Input, Output, Settings, Station};
+pub use charge_point::{
+    ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
+    UnlockStatus,
+};
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
 pub use fault::Fault;

@@ -299,19 +299,18 @@ impl Profiles {
         self.installed.len() < before
     }
 
-    /// Removes the profiles of the transaction that ended.
-    pub(crate) fn clear_transaction(&mut self) {
+    /// Removes the profiles of the transaction that ended; false when it had none.
+    pub(crate) fn clear_transaction(&mut self) -> bool {
+        let before = self.installed.len();
         self.installed
             .retain(|installed| installed.profile.purpose != Purpose::Tx);
+        self.installed.len() < before
     }
 
-    /// What outlives a power cycle (erratum 3.37).
-    pub(crate) fn lasting(&self) -> Vec<InstalledProfile> {
-        self.installed
-            .iter()
-            .filter(|installed| installed.profile.purpose != Purpose::Tx)
-            .cloned()
-            .collect()
+    /// What is saved. Of these the profiles of a transaction live as long as it does; the others
+    /// outlive a power cycle (erratum 3.37).
+    pub(crate) fn all(&self) -> &[InstalledProfile] {
+        &self.installed
     }
 
     /// The limit at `at`; `transaction` is the start of the running one. `connector` 0 asks for

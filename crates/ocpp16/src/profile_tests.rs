@@ -233,7 +233,7 @@ fn the_same_profile_again_changes_nothing() {
             .install(on(1, profile(0, Purpose::TxDefault, 6.0)))
             .unwrap();
     }
-    assert_eq!(profiles.lasting().len(), 1);
+    assert_eq!(profiles.all().len(), 1);
     assert_eq!(limit(&profiles, 300), Some(60));
 }
 
@@ -285,7 +285,7 @@ fn clearing_follows_the_filter() {
     ] {
         let mut profiles = all();
         assert!(profiles.clear(&filter));
-        assert_eq!(profiles.lasting().len(), left, "{filter:?}");
+        assert_eq!(profiles.all().len(), left, "{filter:?}");
     }
     for filter in [
         ProfileFilter {

@@ -28,8 +28,11 @@ pub struct Transaction {
     pub meter_start: i64,
     /// The last register value that was saved, in Wh; at least `meter_start`.
     pub meter_last: i64,
-    /// When `meter_last` was read.
+    /// When `meter_last` was read or reported.
     pub last_seen: Timestamp,
+    /// Whether `StartTransaction.conf` refused its user.
+    #[serde(default)]
+    pub refused: bool,
     /// Set as soon as its end is decided.
     pub end: Option<End>,
     /// Values of `StopTxnSampledData` at the start.

@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
-    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, StopReason, Stored, Time, Timestamp,
+    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, StopReason, Stored,
+    Time, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
-use topics::{Availability, CurrentLimit};
+use topics::{AuthorizationResult, Availability, CurrentLimit};
 
 use crate::connection::{self, Command, Event, Ping};
 use crate::database::Database;
@@ -51,7 +52,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         commands: None,
         ping,
         levels: Levels::default(),
-        permit: authorises.then_some(false),
+        authorises,
+        permit: None,
         limit: None,
         stored_fault: fault,
         started: Instant::now(),
@@ -118,7 +120,8 @@ struct Daemon {
     commands: Option<mpsc::UnboundedSender<Command>>,
     ping: watch::Sender<Ping>,
     levels: Levels,
-    /// The permission last decided; `None` when somebody else decides.
+    authorises: bool,
+    /// The permission last decided; `None` before that, and when somebody else decides.
     permit: Option<bool>,
     /// The limit last published; `None` before the first one.
     limit: Option<Option<DeciAmperes>>,
@@ -212,7 +215,27 @@ impl Daemon {
                 self.bus
                     .publish(&topics::OCPP_AVAILABILITY_TARGET, &availability);
             }
-            Output::IdTagAnswer(accepted) => tracing::info!(accepted, "identifier checked"),
+            Output::IdTagAnswer(accepted) => {
+                tracing::info!(accepted, "identifier checked");
+                let result = if accepted {
+                    AuthorizationResult::Accepted
+                } else {
+                    AuthorizationResult::Rejected
+                };
+                self.bus.publish(&topics::AUTHORIZATION_RESULT, &result);
+            }
+            Output::Unlock(request) => {
+                self.bus
+                    .publish(&topics::PLUG_LOCK_UNLOCK_REQUEST, &request);
+            }
+            Output::Recloser(wanted) => {
+                let target = match wanted {
+                    RecloserState::Open => topics::RecloserState::Open,
+                    RecloserState::Close => topics::RecloserState::Close,
+                };
+                self.bus
+                    .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
+            }
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");
@@ -300,7 +323,7 @@ impl Daemon {
     /// Nobody may charge without a record: permission ends, and the transaction with it.
     async fn farewell(&mut self) {
         self.handle(Input::StopRequested(StopReason::Reboot)).await;
-        if self.permit.is_some() {
+        if self.authorises {
             self.bus.publish_once(&topics::AUTHORIZATION_STATUS, &false);
         }
         self.bus.publish(&topics::OCPP_ONLINE, &false);

@@ -85,6 +85,8 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         message_id_prefix: message_id_prefix()?,
         authorises: customer.port().user_authentication == UserAuthentication::Ocpp,
         status_delay_ms: STATUS_DELAY_MS,
+        pluggable: customer.port().pluggable,
+        recloser: customer.port().recloser.enable,
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
     })
 }

@@ -1,7 +1,10 @@
 //! The topics of the other daemons as levels of the station.
 
 use daemon_kit::{Bus, Message};
-use ocpp16::{CiString, DeciAmperes, EvseSession, Fault, Input, Reading, Station, StopReason};
+use ocpp16::{
+    CiString, DeciAmperes, EvseSession, Fault, Input, Reading, RecloserRefusal, RecloserState,
+    Station, StopReason, UnlockStatus,
+};
 use topic_map as topics;
 use topics::{
     CpState, MeterIdentity, MeterValues, Payload, PerPhase, SessionFault, SessionState, Topic,
@@ -13,6 +16,9 @@ pub(crate) struct Levels {
     session: Option<EvseSession>,
     ev_present: Option<bool>,
     offered: u32,
+    /// The last word of the recloser, which is old when it or its daemon is silent.
+    recloser: Option<RecloserState>,
+    recloser_daemon: bool,
     /// Conditions in the order in which they came.
     conditions: Vec<(Source, Fault)>,
 }
@@ -36,9 +42,12 @@ enum Source {
 /// Daemons whose states are worthless once they are gone.
 const EVSE_DAEMON: &str = "evsed";
 const METER_DAEMON: &str = "meteringd";
+const RECLOSER_DAEMON: &str = "recloserd";
 
 impl Levels {
     pub(crate) fn subscribe(bus: &Bus) {
+        // First: the retained state of a daemon that is gone means nothing.
+        bus.subscribe_family(&topics::DAEMON_AVAILABLE);
         bus.subscribe(&topics::SESSION_STATE);
         bus.subscribe(&topics::SESSION_STOP_REASON);
         bus.subscribe(&topics::EVSE_FAULT);
@@ -53,9 +62,11 @@ impl Levels {
         bus.subscribe(&topics::PLUG_LOCK_PERMANENT_FAILURE);
         bus.subscribe(&topics::RCD_ERROR);
         bus.subscribe(&topics::RCD_RECLOSER_ERROR);
+        bus.subscribe(&topics::RCD_RECLOSER_STATE_ACTUAL);
+        bus.subscribe(&topics::RCD_RECLOSER_STATE_CONFIRM);
+        bus.subscribe(&topics::PLUG_LOCK_UNLOCK_RESULT);
         bus.subscribe(&topics::EMERGENCY_SHUTDOWN);
         bus.subscribe(&topics::SESSION_PROXIMITY_ERROR);
-        bus.subscribe_family(&topics::DAEMON_AVAILABLE);
     }
 
     /// What `message` means to the charge point.
@@ -74,11 +85,8 @@ impl Levels {
 
     /// All levels; `None` until the EVSE's session is known.
     fn station(&self) -> Option<Station> {
-        let gone = self
-            .conditions
-            .iter()
-            .any(|(source, _)| *source == Source::EvseDaemon);
-        let session = if gone {
+        let raised = |source| self.conditions.iter().any(|(from, _)| *from == source);
+        let session = if raised(Source::EvseDaemon) {
             EvseSession::Faulted
         } else {
             self.session?
@@ -89,10 +97,12 @@ impl Levels {
                 faults.push(*fault);
             }
         }
+        let recloser_answers = self.recloser_daemon && !raised(Source::Recloser);
         Some(Station {
             session,
             ev_present: self.ev_present,
             offered: DeciAmperes(self.offered),
+            recloser: self.recloser.filter(|_| recloser_answers),
             faults,
         })
     }
@@ -109,6 +119,8 @@ impl Levels {
             };
         } else if let Some(offered) = value(message, &topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT) {
             self.offered = offered.deciamperes;
+        } else if let Some(state) = value(message, &topics::RCD_RECLOSER_STATE_ACTUAL) {
+            self.recloser = state.map(recloser);
         } else {
             self.learn_fault(message);
         }
@@ -144,6 +156,7 @@ impl Levels {
                     Source::MeterDaemon,
                     raised(!available, Fault::MeterCommunication),
                 ),
+                RECLOSER_DAEMON => self.recloser_daemon = available,
                 _ => {}
             }
         }
@@ -190,6 +203,19 @@ fn event(message: &Message) -> Option<Input> {
     }
     if let Some(tag) = value(message, &topics::RFID_AUTHORIZATION_REQUEST) {
         return Some(Input::IdTagPresented(tag.uid));
+    }
+    if let Some(answer) = value(message, &topics::PLUG_LOCK_UNLOCK_RESULT) {
+        return Some(Input::UnlockAnswered {
+            request: answer.id,
+            outcome: match answer.result {
+                topics::UnlockResult::Unlocked => UnlockStatus::Unlocked,
+                topics::UnlockResult::Failed => UnlockStatus::UnlockFailed,
+                topics::UnlockResult::NotSupported => UnlockStatus::NotSupported,
+            },
+        });
+    }
+    if let Some(answer) = value(message, &topics::RCD_RECLOSER_STATE_CONFIRM) {
+        return Some(Input::RecloserAnswered(recloser_answer(answer)));
     }
     match value(message, &topics::SESSION_STOP_REASON)? {
         topics::StopReason::Emergency => Some(Input::StopRequested(StopReason::EmergencyStop)),
@@ -256,16 +282,33 @@ fn proximity(error: topics::ProximityError) -> Fault {
     }
 }
 
+fn recloser(state: topics::RecloserState) -> RecloserState {
+    match state {
+        topics::RecloserState::Open => RecloserState::Open,
+        topics::RecloserState::Close => RecloserState::Close,
+    }
+}
+
+fn recloser_answer(answer: topics::RecloserAnswer) -> Result<RecloserState, RecloserRefusal> {
+    match answer {
+        topics::RecloserAnswer::Open => Ok(RecloserState::Open),
+        topics::RecloserAnswer::Close => Ok(RecloserState::Close),
+        topics::RecloserAnswer::NotPresent => Err(RecloserRefusal::NotPresent),
+        topics::RecloserAnswer::NotAvailable => Err(RecloserRefusal::NotAvailable),
+        topics::RecloserAnswer::InvalidRequestData => Err(RecloserRefusal::InvalidRequestData),
+    }
+}
+
 /// The session's first cause. Where the guide has a topic with more detail, that one ranks higher.
 fn session_fault(fault: SessionFault) -> Fault {
     match fault {
         SessionFault::ContactorError => Fault::Contactor,
         SessionFault::EmergencyShutdown => Fault::EmergencyShutdown,
+        SessionFault::VentilationUnavailable => Fault::Ventilation,
         SessionFault::PlugLockFailure
         | SessionFault::PilotShort
         | SessionFault::PilotDiode
         | SessionFault::PilotFault
-        | SessionFault::VentilationUnavailable
         | SessionFault::ProximityError
         | SessionFault::RcdError
         | SessionFault::SensorFailure
@@ -412,6 +455,12 @@ mod tests {
                 Fault::ProximityChanged,
             ),
             (topics::EVSE_FAULT.name(), "pilot_short", "", Fault::Evse),
+            (
+                topics::EVSE_FAULT.name(),
+                "ventilation_unavailable",
+                "",
+                Fault::Ventilation,
+            ),
             ("ci/global/daemon/evsed/available", "0", "1", Fault::Evse),
             (
                 "ci/global/daemon/meteringd/available",
@@ -466,6 +515,44 @@ mod tests {
                 ..
             }))
         ));
+    }
+
+    // covers: REC-012
+    #[test]
+    fn the_state_of_a_recloser_that_does_not_answer_is_unknown() {
+        let mut levels = known();
+        let recloser = |levels: &Levels| levels.station().and_then(|station| station.recloser);
+        levels.take(&message(topics::RCD_RECLOSER_STATE_ACTUAL.name(), "open"));
+        assert_eq!(recloser(&levels), None, "its daemon is not there");
+        levels.take(&message("ci/global/daemon/recloserd/available", "1"));
+        assert_eq!(recloser(&levels), Some(RecloserState::Open));
+        for (topic, silent, answers) in [
+            (topics::RCD_RECLOSER_ERROR.name(), "1", "0"),
+            ("ci/global/daemon/recloserd/available", "0", "1"),
+            (topics::RCD_RECLOSER_STATE_ACTUAL.name(), "", "open"),
+        ] {
+            levels.take(&message(topic, silent));
+            assert_eq!(recloser(&levels), None, "{topic}");
+            levels.take(&message(topic, answers));
+            assert_eq!(recloser(&levels), Some(RecloserState::Open), "{topic}");
+        }
+    }
+
+    #[test]
+    fn answers_that_were_kept_are_old() {
+        let mut levels = known();
+        for (topic, payload) in [
+            (
+                topics::PLUG_LOCK_UNLOCK_RESULT.name(),
+                r#"{"id":"x","result":"unlocked"}"#,
+            ),
+            (topics::RCD_RECLOSER_STATE_CONFIRM.name(), "open"),
+        ] {
+            let mut answer = message(topic, payload);
+            assert!(levels.take(&answer).is_some(), "{topic}");
+            answer.retained = true;
+            assert!(levels.take(&answer).is_none(), "{topic}");
+        }
     }
 
     #[test]

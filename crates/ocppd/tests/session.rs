@@ -338,3 +338,125 @@ fn broken_frames_are_survived() {
         bench.log().contains("not JSON")
     });
 }
+
+/// Calls `action`, and meanwhile plays the other daemon.
+fn call_with_help(
+    central: &simulator::central_system::CentralSystem,
+    action: &str,
+    payload: Value,
+    help: impl FnOnce(),
+) -> Value {
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| central.call(action, payload, SOON).unwrap());
+        help();
+        answer.join().unwrap()
+    })
+}
+
+// covers: PL-021
+#[test]
+fn unlocking_ends_the_transaction_and_asks_the_evse() {
+    let central = central();
+    let bench = Bench::start(&uri(&central), json!({}));
+    bench.charge(&central);
+    let request = "port0/plug_lock/unlock/request";
+    let answer = call_with_help(
+        &central,
+        "UnlockConnector",
+        json!({"connectorId": 1}),
+        || {
+            until("the EVSE is asked", || {
+                !bench.mqtt.history(request).is_empty()
+            });
+            bench.mqtt.wait("port0/session/authorization_status", "0");
+            bench.mqtt.station("connected", "B");
+            bench.mqtt.meter(2_000.0);
+            let id = bench.mqtt.history(request).remove(0);
+            for (id, result) in [("another", "failed"), (id.as_str(), "unlocked")] {
+                let result = json!({"id": id, "result": result}).to_string();
+                bench
+                    .mqtt
+                    .publish("port0/plug_lock/unlock/result", &result, false);
+            }
+        },
+    );
+    assert_eq!(answer, json!({"status": "Unlocked"}));
+    let stop = central.wait_for("StopTransaction", |_| true, SOON).unwrap();
+    assert_eq!(
+        (&stop["reason"], &stop["meterStop"]),
+        (&json!("UnlockCommand"), &json!(2_000))
+    );
+    assert_eq!(bench.mqtt.history(request).len(), 1);
+}
+
+// covers: REC-005, REC-006, REC-008
+#[test]
+fn the_recloser_is_asked_and_switched() {
+    let central = central();
+    let bench = Bench::start(&uri(&central), json!({}));
+    bench.mqtt.wait("ocpp/online", "1");
+    let payload = |message: &str, data: &str| json!({"vendorId": "com.in-tech.smartcharging", "messageId": message, "data": data});
+    let state = || {
+        central
+            .call("DataTransfer", payload("rcdRecloserGetState", "1"), SOON)
+            .unwrap()
+    };
+    assert_eq!(
+        state(),
+        json!({"status": "Rejected", "data": "notAvailable"})
+    );
+    bench
+        .mqtt
+        .publish("ci/global/daemon/recloserd/available", "1", true);
+    bench
+        .mqtt
+        .publish("port0/rcd/recloser/state/actual", "open", true);
+    until("the state is known", || {
+        state() == json!({"status": "Accepted", "data": "open"})
+    });
+    let target = "port0/rcd/recloser/state/target";
+    let change = payload("rcdRecloserChangeState", "1, close");
+    let answer = call_with_help(&central, "DataTransfer", change, || {
+        bench.mqtt.wait(target, "close");
+        bench
+            .mqtt
+            .publish("port0/rcd/recloser/state/confirm", "close", false);
+    });
+    assert_eq!(answer, json!({"status": "Accepted", "data": "close"}));
+    assert_eq!(bench.mqtt.history(target), ["close"]);
+}
+
+#[test]
+fn a_user_sees_what_became_of_the_tag() {
+    let central = central();
+    let bench = Bench::start(&uri(&central), json!({}));
+    status(&central, "Available");
+    for (verdict, expected) in [("Blocked", "rejected"), ("Accepted", "accepted")] {
+        central.answer(
+            "Authorize",
+            Answer::Payload(json!({"idTagInfo": {"status": verdict}})),
+        );
+        bench.mqtt.tag("04A1B2C3D4");
+        bench
+            .mqtt
+            .wait("port0/session/authorization_result", expected);
+    }
+}
+
+// covers: EMG-009, OS-005
+#[test]
+fn an_emergency_ends_the_transaction_and_is_reported() {
+    let central = central();
+    let bench = Bench::start(&uri(&central), json!({}));
+    bench.charge(&central);
+    bench.mqtt.publish("port0/emergency_shutdown", "1", true);
+    bench.mqtt.station("faulted", "C");
+    bench.mqtt.meter(1_900.0);
+    let stop = central.wait_for("StopTransaction", |_| true, SOON).unwrap();
+    assert_eq!(stop["reason"], json!("EmergencyStop"));
+    assert_eq!(
+        status(&central, "Faulted")["vendorErrorCode"],
+        json!("EmergencyShutdown")
+    );
+    bench.mqtt.wait("port0/session/authorization_status", "0");
+}

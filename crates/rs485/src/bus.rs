@@ -33,6 +33,7 @@ const REQUEST_CHARACTERS: u32 = 8;
 #[derive(Debug)]
 pub struct Bus {
     pub(crate) line: Line,
+    answer_limit: Duration,
     /// No transaction before this, after a failure.
     settled_at: Option<Instant>,
 }
@@ -51,7 +52,18 @@ impl Bus {
     pub const fn new(line: Line) -> Self {
         Self {
             line,
+            answer_limit: ANSWER_LIMIT,
             settled_at: None,
+        }
+    }
+
+    /// The same line with devices that may think for `limit`. Beyond half a second or
+    /// so, other daemons on the line have to wait longer than the guide promises them.
+    #[must_use]
+    pub fn with_answer_limit(self, limit: Duration) -> Self {
+        Self {
+            answer_limit: limit,
+            ..self
         }
     }
 
@@ -83,6 +95,35 @@ impl Bus {
             return Err(foreign(device, detail));
         }
         Ok(words)
+    }
+
+    /// Whether a device is there, and what `count` registers from `start` on hold;
+    /// `None` when nobody answers within `limit`.
+    ///
+    /// After silence the next device may be asked at once: an answer that comes late
+    /// carries the address of the device before.
+    ///
+    /// # Errors
+    /// As [`Bus::read`].
+    pub async fn probe(
+        &mut self,
+        device: DeviceAddress,
+        function: ReadFunction,
+        start: u16,
+        count: u16,
+        limit: Duration,
+    ) -> Result<Option<Vec<u16>>, Error> {
+        let usual = std::mem::replace(&mut self.answer_limit, limit);
+        let answer = self.read(device, function, start, count).await;
+        self.answer_limit = usual;
+        match answer {
+            Ok(words) => Ok(Some(words)),
+            Err(Error::NoAnswer { .. }) => {
+                self.settled_at = None;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Set one holding register (function 6).
@@ -144,7 +185,7 @@ impl Bus {
             .line
             .baud_rate
             .duration_of(REQUEST_CHARACTERS + answer_characters);
-        let limit = (ANSWER_LIMIT + frames).min(HOLD_LIMIT);
+        let limit = (self.answer_limit + frames).min(HOLD_LIMIT.max(self.answer_limit));
         let transport = EchoCancel::new(port, self.line.baud_rate, self.line.echo);
         // Port and decoder end with this client, and with them what they hold of a
         // late or damaged answer.

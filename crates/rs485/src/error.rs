@@ -85,7 +85,7 @@ pub enum Error {
 
 impl Error {
     /// Whether an answer may still be on its way.
-    pub(crate) fn leaves_the_line_doubtful(&self) -> bool {
+    pub fn leaves_the_line_doubtful(&self) -> bool {
         match self {
             Self::Open { .. } | Self::Busy { .. } | Self::Refused { .. } => false,
             Self::NeverSilent

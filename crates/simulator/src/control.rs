@@ -105,6 +105,9 @@ struct State {
     lock_sense_mv: i32,
     rotary: RotarySwitch,
     digital_outputs: [bool; 6],
+    rcd_tripped: bool,
+    emergency_pressed: bool,
+    fan_turns: bool,
     voltage: [f64; 3],
     current: [f64; 3],
     energy_wh: f64,
@@ -138,6 +141,9 @@ impl State {
             lock_sense_mv: plant.lock.sense_mv(),
             rotary: plant.rotary,
             digital_outputs: plant.digital_outputs(),
+            rcd_tripped: plant.rcd.is_tripped(),
+            emergency_pressed: plant.emergency.pressed,
+            fan_turns: plant.fan_turns(),
             voltage: readings.voltage,
             current: readings.current.map(hundredths),
             energy_wh: hundredths(readings.energy_wh),
@@ -153,6 +159,7 @@ mod tests {
     use crate::Station;
     use crate::plant::contactor::ContactorFault;
     use crate::plant::pilot::Diode;
+    use crate::plant::rcd::StuckFeedback;
 
     fn station() -> (Station, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
@@ -171,6 +178,9 @@ mod tests {
             r#"{"do":"lock","motor":"KUESTER-04S","jam":"cannot_unlock","position":1.0,"capacitor":5}"#,
             r#"{"do":"rotary","position":5,"between":true}"#,
             r#"{"do":"digital_input","input":1,"high":true}"#,
+            r#"{"do":"emergency","input":6,"pressed_high":false,"pressed":true}"#,
+            r#"{"do":"rcd","set":{"feedback_input":2,"trip_ms":0},"residual_ma":30}"#,
+            r#"{"do":"rcd","stuck_feedback":"normal","test_wire_broken":true,"reset":true}"#,
             r#"{"do":"adc","channel":"proximity","fault":{"frozen":77}}"#,
             r#"{"do":"fail","output":"RELAY_1_ENABLE","silent":true}"#,
             r#"{"do":"supply","energy_factor":60}"#,
@@ -183,8 +193,14 @@ mod tests {
         assert_eq!(state["bolt"], "locked");
         assert_eq!(state["rotary"], json!({"between": 5}));
         assert_eq!(state["duty"], Value::Null);
+        assert_eq!(state["emergency_pressed"], true);
+        assert_eq!(state["fan_turns"], false);
         let plant = station.plant();
         assert_eq!(plant.vehicle.settings.max_current, 16.0);
+        assert_eq!(plant.emergency.level(), Some((6, false)));
+        assert_eq!(plant.rcd.settings.feedback_input, 2);
+        assert_eq!(plant.rcd.stuck_feedback, StuckFeedback::Normal);
+        assert!(plant.rcd.is_tripped() && plant.rcd.test_wire_broken);
         assert_eq!(plant.diode, Diode::Shorted);
         assert_eq!(plant.contactors[1].fault, ContactorFault::Welded);
         assert_eq!(plant.adc_counts().proximity.unwrap().get(), 77);
@@ -223,6 +239,9 @@ mod tests {
             ),
             (r#"{"do":"vehicle","set":{"colour":"red"}}"#, "colour"),
             (r#"{"do":"vehicle","set":{"phases":4}}"#, "1 to 3"),
+            (r#"{"do":"emergency","input":7}"#, "1 to 6"),
+            (r#"{"do":"rcd","set":{"feedback_input":7}}"#, "1 to 6"),
+            (r#"{"do":"rcd","set":{"colour":"red"}}"#, "colour"),
             (r#"{"do":"supply","energy_factor":-1}"#, "0 and more"),
             (r#"{"do":"fail","output":"NO_SUCH_LINE"}"#, "NO_SUCH_LINE"),
             (r#"{"get":"weather"}"#, "weather"),

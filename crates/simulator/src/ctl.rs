@@ -14,7 +14,7 @@ pub const HELP: &str = "\
   request                               the vehicle wants energy
   stop                                  the vehicle is done
   vehicle KEY=VALUE...                  max_current, phases, start_ms, stop_ms, current_ms,
-                                        needs_ventilation, stubborn, asleep
+                                        needs_ventilation, stubborn, asleep, wake_up_ms
   state                                 what instruments would show
   edges [since_us=N]                    what changed when
   ACTION KEY=VALUE...                   any other action of docs/reference/simulator.md,

@@ -31,6 +31,10 @@ pub enum Signal {
     DigitalInputs,
     /// DIGITAL_OUT levels, one bit each.
     DigitalOutputs,
+    /// The residual current device: 1 has tripped.
+    RcdTripped,
+    /// The emergency switch: 1 is pressed.
+    EmergencyPressed,
 }
 
 /// One change.

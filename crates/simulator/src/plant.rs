@@ -2,9 +2,11 @@
 //! by a clock that others own.
 
 pub mod contactor;
+pub mod emergency;
 pub mod lock;
 pub mod pilot;
 pub mod plug;
+pub mod rcd;
 pub mod sensors;
 pub mod vehicle;
 
@@ -14,9 +16,11 @@ use board::lines::{InputLevels, InputLine, OutputLevels, OutputLine};
 use crate::Readings;
 use crate::edges::{EdgeLog, Signal};
 use contactor::Contactor;
+use emergency::EmergencySwitch;
 use lock::{Bolt, Lock};
 use pilot::{Diode, Extremes, Generator, PeakDetectors, PilotWire};
 use plug::{Cable, PlugHeld};
+use rcd::Rcd;
 use sensors::{AdcFaults, RotarySwitch};
 use vehicle::Vehicle;
 
@@ -42,6 +46,10 @@ pub struct Plant {
     /// Relay 2 switches L2 and L3 in series with relay 1; otherwise relay 1
     /// switches all phases and relay 2 something else.
     pub relay_2_switches_l2_l3: bool,
+    /// The residual current device.
+    pub rcd: Rcd,
+    /// The emergency switch.
+    pub emergency: EmergencySwitch,
     /// Broken ADC channels.
     pub adc_faults: AdcFaults,
     /// The rotary switch SW2.
@@ -82,6 +90,8 @@ impl Plant {
             lock: Lock::default(),
             contactors: Default::default(),
             relay_2_switches_l2_l3: false,
+            rcd: Rcd::default(),
+            emergency: EmergencySwitch::default(),
             adc_faults: AdcFaults::default(),
             rotary: RotarySwitch::default(),
             input_lines_fail: false,
@@ -134,6 +144,7 @@ impl Plant {
             self.output(OutputLine::Motor1In2),
         );
         self.lock.advance(dt_us, in1, in2);
+        self.rcd.advance(dt_us, self.digital_outputs());
         self.see_peaks();
         self.meter(dt_us);
         self.note_edges();
@@ -187,8 +198,10 @@ impl Plant {
                     Bolt::Between => 2,
                 },
             ),
-            (Signal::DigitalInputs, self.digital_inputs.into()),
+            (Signal::DigitalInputs, self.digital_inputs().into()),
             (Signal::DigitalOutputs, outputs.sum::<u8>().into()),
+            (Signal::RcdTripped, i64::from(self.rcd.is_tripped())),
+            (Signal::EmergencyPressed, i64::from(self.emergency.pressed)),
         ];
         for (signal, level) in levels {
             self.edges.note(self.now_us, signal, level);
@@ -256,16 +269,9 @@ impl Plant {
             .with(L::Relay1Sense, self.contactors[0].sense())
             .with(L::Relay2Sense, self.contactors[1].sense())
             .with(L::Motor1FaultN, !self.lock.driver_fault);
-        let digital = [
-            L::DigitalIn1,
-            L::DigitalIn2,
-            L::DigitalIn3,
-            L::DigitalIn4,
-            L::DigitalIn5,
-            L::DigitalIn6,
-        ];
-        for (n, line) in digital.into_iter().enumerate() {
-            levels = levels.with(line, self.digital_inputs >> n & 1 == 1);
+        let digital = self.digital_inputs();
+        for (n, line) in L::DIGITAL.into_iter().enumerate() {
+            levels = levels.with(line, digital >> n & 1 == 1);
         }
         // A contact that is on pulls its line low.
         let position = self.rotary.contacts(self.now_us);
@@ -276,6 +282,16 @@ impl Plant {
             levels = levels.with(line, position >> n & 1 == 0);
         }
         Ok(levels)
+    }
+
+    /// What is wired to an input drives it; the others have the level set by hand.
+    fn digital_inputs(&self) -> u8 {
+        [self.rcd.feedback(), self.emergency.level()]
+            .into_iter()
+            .flatten()
+            .fold(self.digital_inputs, |levels, (input, high)| {
+                with_input(levels, input, high)
+            })
     }
 
     fn output(&self, line: OutputLine) -> bool {
@@ -353,17 +369,24 @@ impl Plant {
         self.note_edges();
     }
 
-    /// Set one digital input, 1 to 6; others don't exist.
+    /// Set one digital input, 1 to 6; others don't exist. An input that the
+    /// residual current device or the emergency switch drives keeps its level.
     pub fn set_digital_input(&mut self, input: u8, high: bool) {
         if (1..=6).contains(&input) {
-            let bit = 1 << (input - 1);
-            self.digital_inputs = if high {
-                self.digital_inputs | bit
-            } else {
-                self.digital_inputs & !bit
-            };
+            self.digital_inputs = with_input(self.digital_inputs, input, high);
             self.note_edges();
         }
+    }
+
+    /// Press the emergency switch, or pull it out again.
+    pub fn press_emergency(&mut self, pressed: bool) {
+        self.emergency.pressed = pressed;
+        self.note_edges();
+    }
+
+    /// Let a current flow to earth, in mA.
+    pub fn leak(&mut self, milliamperes: f64) {
+        self.rcd.residual_ma = milliamperes;
     }
 }
 
@@ -417,6 +440,11 @@ impl Plant {
         std::array::from_fn(|n| self.outputs[OutputLine::DigitalOut1 as usize + n])
     }
 
+    /// Whether the fan on relay 2 turns: not where relay 2 switches phases.
+    pub fn fan_turns(&self) -> bool {
+        !self.relay_2_switches_l2_l3 && self.contactors[1].is_closed()
+    }
+
     /// Current in L1 to L3, in amperes: only through closed contacts into a
     /// vehicle that is there.
     pub fn line_currents(&self) -> [f64; 3] {
@@ -444,6 +472,12 @@ impl Plant {
             PilotWire::ShortedToPe | PilotWire::Cut => Generator::Released,
         }
     }
+}
+
+/// `levels` with the input of this number, 1 to 6, changed.
+fn with_input(levels: u8, input: u8, high: bool) -> u8 {
+    let bit = 1 << (input - 1);
+    if high { levels | bit } else { levels & !bit }
 }
 
 /// Raw count of the 12 bit ADC for a voltage at its pin.

@@ -104,6 +104,8 @@ fn words<T: Payload + MaybeEmpty + Copy + PartialEq + std::fmt::Debug>(all: &[T]
 fn booleans_signals_and_texts() {
     round_trips([true, false]);
     round_trips([Signal]);
+    round_trips(AuthorizationResult::ALL.iter().copied());
+    round_trips([EventLines(vec![]), EventLines(vec!["a \"b\"".to_owned()])]);
     round_trips(["".to_owned(), "0.7.0".to_owned(), "Öffnung".to_owned()]);
     round_trips(EvseId::new("DE*INT*ECH1234567890"));
     round_trips(ServiceId::new("pid"));

@@ -7,7 +7,7 @@ use gpio_cdev::{Chip, LineRequestFlags, MultiLineHandle};
 
 use super::line_map::{self, ChipLines, FoundLine};
 use crate::BoardError;
-use crate::lines::{InputLevels, OutputLevels};
+use crate::lines::{DigitalLines, InputLevels, OutputLevels};
 
 /// All lines of ours, one request per chip and direction.
 pub(super) struct Gpio {
@@ -23,9 +23,9 @@ struct Bank {
 }
 
 impl Gpio {
-    pub(super) fn open(dev: &Path) -> Result<Self, BoardError> {
+    pub(super) fn open(dev: &Path, digital: DigitalLines) -> Result<Self, BoardError> {
         let found = find_lines(dev)?;
-        let banks = line_map::assign(&found, dev)?
+        let banks = line_map::assign(&found, dev, digital)?
             .into_iter()
             .map(Bank::request)
             .collect::<Result<_, _>>()?;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::BoardError;
-use crate::lines::{InputLine, OutputLevels, OutputLine};
+use crate::lines::{DigitalLines, InputLine, OutputLevels, OutputLine};
 
 /// A named line that a chip reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,17 +55,24 @@ pub(super) fn chip_paths(dev: &Path) -> Result<Vec<PathBuf>, BoardError> {
     })
 }
 
-/// Every line of ours must be found exactly once. The relays' chip comes first:
-/// taking its lines opens them, even when a line of another chip is busy.
-pub(super) fn assign(found: &[FoundLine], dev: &Path) -> Result<Vec<ChipLines>, BoardError> {
+/// Every line of ours must be found exactly once; of the digital ones, those in
+/// use. The relays' chip comes first: taking its lines opens them, even when a line
+/// of another chip is busy.
+pub(super) fn assign(
+    found: &[FoundLine],
+    dev: &Path,
+    digital: DigitalLines,
+) -> Result<Vec<ChipLines>, BoardError> {
     let mut chips: Vec<ChipLines> = Vec::new();
-    for line in InputLine::ALL {
+    let inputs = InputLine::ALL.into_iter();
+    for line in inputs.filter(|line| digital.has_input(*line)) {
         let found = find(found, line.name(), dev)?;
         chip_entry(&mut chips, &found.chip)
             .inputs
             .push((line, found.offset));
     }
-    for line in OutputLine::ALL {
+    let outputs = OutputLine::ALL.into_iter();
+    for line in outputs.filter(|line| digital.has_output(*line)) {
         let found = find(found, line.name(), dev)?;
         chip_entry(&mut chips, &found.chip)
             .outputs
@@ -137,13 +144,26 @@ mod tests {
 
     #[test]
     fn lines_are_grouped_by_chip() {
-        let chips = assign(&all_lines(), Path::new("/dev")).unwrap();
+        let chips = assign(&all_lines(), Path::new("/dev"), DigitalLines::ALL).unwrap();
         assert_eq!(chips.len(), 5);
         let lines: usize = chips
             .iter()
             .map(|chip| chip.inputs.len() + chip.outputs.len())
             .sum();
         assert_eq!(lines, InputLine::ALL.len() + OutputLine::ALL.len());
+    }
+
+    // covers: CFG-019
+    #[test]
+    fn digital_lines_out_of_use_are_not_taken() {
+        let mut found = all_lines();
+        found.retain(|line| line.name != "DIGITAL_OUT_6");
+        let chips = assign(&found, Path::new("/dev"), DigitalLines::default()).unwrap();
+        let lines: usize = chips
+            .iter()
+            .map(|chip| chip.inputs.len() + chip.outputs.len())
+            .sum();
+        assert_eq!(lines, InputLine::ALL.len() + OutputLine::ALL.len() - 12);
     }
 
     #[test]
@@ -155,7 +175,7 @@ mod tests {
                     line.chip = PathBuf::from(format!("/dev/gpiochip{chip}"));
                 }
             }
-            let chips = assign(&found, Path::new("/dev")).unwrap();
+            let chips = assign(&found, Path::new("/dev"), DigitalLines::ALL).unwrap();
             assert_eq!(chips[0].chip, Path::new(&format!("/dev/gpiochip{chip}")));
         }
     }
@@ -164,7 +184,9 @@ mod tests {
     fn missing_line_is_named() {
         let mut found = all_lines();
         found.retain(|line| line.name != "RELAY_1_ENABLE");
-        let error = assign(&found, Path::new("/dev")).unwrap_err().to_string();
+        let error = assign(&found, Path::new("/dev"), DigitalLines::ALL)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("RELAY_1_ENABLE") && error.contains("/dev"),
             "{error}"
@@ -177,7 +199,9 @@ mod tests {
         let mut twin = found[0].clone();
         twin.offset = 31;
         found.push(twin);
-        let error = assign(&found, Path::new("/dev")).unwrap_err().to_string();
+        let error = assign(&found, Path::new("/dev"), DigitalLines::ALL)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("gpiochip0:0") && error.contains("gpiochip0:31"),
             "{error}"

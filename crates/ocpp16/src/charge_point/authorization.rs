@@ -39,9 +39,9 @@ impl ChargePoint {
             return self.note("identifier ignored: another one is being checked");
         }
         match self.session {
-            Session::Active { number, .. } => self.stop_by_tag(number, id_tag),
+            Session::Active { number } => self.stop_by_tag(number, id_tag),
             Session::Idle { .. } => self.start_by_tag(id_tag),
-            Session::Granted { .. } | Session::Ending { .. } => {
+            Session::Granted { .. } | Session::Interrupted { .. } | Session::Ending { .. } => {
                 self.note("identifier ignored: the session is changing")
             }
         }
@@ -69,6 +69,7 @@ impl ChargePoint {
                 self.note(format!("RemoteStartTransaction rejected: {why}"));
                 return false;
             }
+            self.profiles_changed();
         }
         if self.configuration.flag(Key::AuthorizeRemoteTxRequests) {
             self.ask(id_tag, Intent::StartRemotely);
@@ -115,7 +116,7 @@ impl ChargePoint {
                 if starts {
                     self.grant(id_tag, parent);
                 } else {
-                    self.profiles.clear_transaction();
+                    self.clear_transaction_profiles();
                 }
             }
             Intent::Stop { number } => {
@@ -132,29 +133,23 @@ impl ChargePoint {
         }
     }
 
-    /// The `idTagInfo` of `StartTransaction.conf`.
+    /// The `idTagInfo` of `StartTransaction.conf`, which is already part of the transaction.
     pub(super) fn start_authorization_answered(&mut self, number: u64, info: &IdTagInfo) {
-        let Session::Active {
-            number: running, ..
-        } = self.session
-        else {
-            return;
+        let running = match self.session {
+            Session::Active { number } | Session::Interrupted { number, .. } => Some(number),
+            Session::Idle { .. } | Session::Granted { .. } | Session::Ending { .. } => None,
         };
-        if running != number || info.status == AuthorizationStatus::Accepted {
+        if running != Some(number) || info.status == AuthorizationStatus::Accepted {
             return;
+        }
+        // Before anything else is put out: the end belongs to the same change of the durable state.
+        if self.configuration.flag(Key::StopTransactionOnInvalidId) {
+            self.end_transaction(StopReason::DeAuthorized, None);
         }
         self.warn(format!(
             "the central system does not accept the user of transaction {number}: {:?}",
             info.status
         ));
-        if self.configuration.flag(Key::StopTransactionOnInvalidId) {
-            self.end_transaction(StopReason::DeAuthorized, None);
-        } else {
-            self.session = Session::Active {
-                number,
-                refused: true,
-            };
-        }
     }
 
     /// Why nobody may start now.

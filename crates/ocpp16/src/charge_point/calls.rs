@@ -1,4 +1,5 @@
-//! Requests of the central system and their answers. Each is answered in the same step.
+//! Requests of the central system and their answers. Each is answered in the same step, except
+//! those that another daemon carries out (see `deferred`).
 
 use serde_json::{Map, Value, json};
 
@@ -17,19 +18,27 @@ const HARD_RESET_S: u64 = 2;
 
 impl ChargePoint {
     pub(super) fn call(&mut self, id: &str, action: &str, payload: &Map<String, Value>) {
-        let answer = Request::decode(action, payload).and_then(|request| self.carry_out(request));
-        let text = match answer {
-            Ok(payload) => frame::call_result(id, payload),
+        let answer =
+            Request::decode(action, payload).and_then(|request| self.carry_out(id, request));
+        match answer {
+            Ok(Some(payload)) => self.answer_call(id, payload),
+            Ok(None) => {}
             Err(error) => {
                 self.note(format!("{action} {id} answered with {error}"));
-                frame::call_error(id, &error)
+                let text = frame::call_error(id, &error);
+                self.outputs.push(Output::Send(text));
             }
-        };
-        self.outputs.push(Output::Send(text));
+        }
     }
 
-    fn carry_out(&mut self, request: Request) -> Result<Value, CallError> {
-        Ok(match request {
+    pub(super) fn answer_call(&mut self, id: &str, payload: Value) {
+        self.outputs
+            .push(Output::Send(frame::call_result(id, payload)));
+    }
+
+    /// The answer; `None` when it comes later.
+    fn carry_out(&mut self, id: &str, request: Request) -> Result<Option<Value>, CallError> {
+        Ok(Some(match request {
             Request::ChangeAvailability {
                 connector,
                 operative,
@@ -38,15 +47,13 @@ impl ChargePoint {
             // Erratum 3.23: there is no cache.
             Request::ClearCache => status("Rejected"),
             Request::ClearChargingProfile(filter) => self.clear_charging_profile(&filter),
-            Request::DataTransfer => status("UnknownVendorId"),
+            Request::DataTransfer(transfer) => return Ok(self.data_transfer(id, &transfer)),
             Request::GetCompositeSchedule {
                 connector,
                 duration,
                 unit,
-            } => {
-                return self.composite_schedule(connector, duration, unit);
-            }
-            Request::GetConfiguration { keys } => return self.configuration_report(&keys),
+            } => self.composite_schedule(connector, duration, unit)?,
+            Request::GetConfiguration { keys } => self.configuration_report(&keys)?,
             Request::RemoteStartTransaction {
                 connector,
                 id_tag,
@@ -59,13 +66,11 @@ impl ChargePoint {
             Request::RemoteStopTransaction { transaction } => self.remote_stop(transaction),
             Request::Reset { hard } => self.reset(hard),
             Request::SetChargingProfile { connector, profile } => {
-                return self.set_charging_profile(connector, profile);
+                self.set_charging_profile(connector, profile)?
             }
             Request::TriggerMessage { message, connector } => self.trigger(message, connector),
-            // The lock can't be operated from here yet; erratum 3.87 has the same answer for an
-            // unknown connector.
-            Request::UnlockConnector => status("NotSupported"),
-        })
+            Request::UnlockConnector { connector } => return Ok(self.unlock(id, connector)),
+        }))
     }
 
     fn change_availability(&mut self, connector: i64, operative: bool) -> Value {
@@ -156,7 +161,11 @@ impl ChargePoint {
     }
 
     fn remote_stop(&mut self, central_id: i64) -> Value {
-        let running = matches!(self.session, Session::Active { .. })
+        let open = matches!(
+            self.session,
+            Session::Active { .. } | Session::Interrupted { .. }
+        );
+        let running = open
             && self
                 .transaction()
                 .is_some_and(|transaction| transaction.central_id == Some(central_id));

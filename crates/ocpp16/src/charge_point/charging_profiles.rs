@@ -29,7 +29,6 @@ impl ChargePoint {
         profile: Profile,
     ) -> Result<Value, CallError> {
         let connector = known_connector(connector)?;
-        let purpose = profile.purpose;
         let status = match self.charging_profile_refusal(connector, &profile) {
             Some(why) => Err(why),
             None => self.profiles.install(InstalledProfile {
@@ -42,14 +41,14 @@ impl ChargePoint {
             self.note(format!("SetChargingProfile rejected: {why}"));
             return Ok(json!({"status": "Rejected"}));
         }
-        self.profiles_changed(purpose);
+        self.profiles_changed();
         Ok(json!({"status": "Accepted"}))
     }
 
     pub(super) fn clear_charging_profile(&mut self, filter: &ProfileFilter) -> Value {
         let cleared = self.profiles.clear(filter);
         if cleared {
-            self.profiles_changed(Purpose::TxDefault);
+            self.profiles_changed();
         }
         json!({"status": if cleared { "Accepted" } else { "Unknown" }})
     }
@@ -110,8 +109,16 @@ impl ChargePoint {
             .is_some_and(|at| at <= self.now.monotonic)
         {
             self.save_profiles_at = None;
-            let lasting = self.profiles.lasting();
-            self.store(vec![Change::Profiles(lasting)]);
+            let all = self.profiles.all().to_vec();
+            self.store(vec![Change::Profiles(all)]);
+        }
+    }
+
+    /// Forgets the profiles of a transaction that ended or did not begin. This is stored at once:
+    /// after a crash they must not come back with the next transaction.
+    pub(super) fn clear_transaction_profiles(&mut self) {
+        if self.profiles.clear_transaction() {
+            self.store(vec![Change::Profiles(self.profiles.all().to_vec())]);
         }
     }
 
@@ -120,8 +127,8 @@ impl ChargePoint {
     }
 
     /// Counts from the first unsaved change, so that many in a row are saved too.
-    fn profiles_changed(&mut self, purpose: Purpose) {
-        if purpose != Purpose::Tx && self.save_profiles_at.is_none() {
+    pub(super) fn profiles_changed(&mut self) {
+        if self.save_profiles_at.is_none() {
             self.save_profiles_at = Some(self.now.monotonic.after_seconds(SAVE_PROFILES_AFTER_S));
         }
     }

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use super::{ChargePoint, Output};
 use crate::configuration::Key;
 use crate::frame::{self, Frame, FrameError};
-use crate::message::answer::{self, Boot, IdTagInfo, RegistrationStatus, Start};
+use crate::message::answer::{
+    self, AuthorizationStatus, Boot, IdTagInfo, RegistrationStatus, Start,
+};
 use crate::message::outgoing::{Authorize, Heartbeat, Request, payload};
 use crate::transaction::{Body, Change};
 use crate::{ErrorCode, IdToken, Millis};
@@ -119,6 +121,7 @@ impl ChargePoint {
 
     pub(super) fn socket_closed(&mut self) {
         self.link.open = false;
+        self.forget_deferred();
         if let Some(outstanding) = self.link.outstanding.take() {
             self.unanswered(outstanding.kind);
         }
@@ -504,6 +507,7 @@ impl ChargePoint {
         let confirmed = start.as_ref().and_then(|start| {
             let transaction = self.transactions.get_mut(&number)?;
             transaction.central_id = Some(start.transaction_id);
+            transaction.refused = start.id_tag_info.status != AuthorizationStatus::Accepted;
             Some(Change::PutTransaction(transaction.clone()))
         });
         let deleted = entry

@@ -13,6 +13,7 @@
 mod authorization;
 mod calls;
 mod charging_profiles;
+mod deferred;
 mod link;
 mod reporting;
 mod session;
@@ -23,6 +24,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use authorization::Asking;
+use deferred::Deferred;
+pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
 use link::Link;
 use reporting::Reporting;
 use session::Session;
@@ -49,6 +52,10 @@ pub struct Settings {
     pub authorises: bool,
     /// The least time between two StatusNotifications of a connector that nobody asked for, in ms.
     pub status_delay_ms: u64,
+    /// Whether there is a socket with a lock, and not a fixed cable.
+    pub pluggable: bool,
+    /// Whether there is a recloser for the residual current device.
+    pub recloser: bool,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
 }
@@ -77,6 +84,15 @@ pub enum Input {
     IdTagPresented(String),
     /// The EVSE ended the session.
     StopRequested(StopReason),
+    /// What became of [`Output::Unlock`].
+    UnlockAnswered {
+        /// Its text.
+        request: String,
+        /// How it went.
+        outcome: UnlockStatus,
+    },
+    /// What became of [`Output::Recloser`]: the state that was read back, or why not.
+    RecloserAnswered(Result<RecloserState, RecloserRefusal>),
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
     /// Nothing but time.
@@ -92,6 +108,8 @@ pub struct Station {
     pub ev_present: Option<bool>,
     /// The offered current per phase.
     pub offered: DeciAmperes,
+    /// The recloser's contacts; `None` when there is none, or it does not answer.
+    pub recloser: Option<RecloserState>,
     /// What is wrong, in the order in which it came.
     pub faults: Vec<Fault>,
 }
@@ -131,8 +149,12 @@ pub enum Output {
     Limit(Option<DeciAmperes>),
     /// Publish whether the central system wants the EVSE operative.
     Operative(bool),
-    /// Tell the reader whether its identifier was accepted.
+    /// Tell the user whether the identifier was accepted.
     IdTagAnswer(bool),
+    /// Unlock the plug; the answer carries the same text.
+    Unlock(String),
+    /// Open or close the recloser.
+    Recloser(RecloserState),
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -157,6 +179,7 @@ pub struct ChargePoint {
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
     asking: Option<Asking>,
+    deferred: Deferred,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     store_fault: Option<Fault>,
@@ -201,6 +224,10 @@ impl ChargePoint {
     /// Starts from the durable state.
     pub fn new(settings: Settings, configuration: Configuration, stored: Stored) -> Self {
         let operative = [stored.station_operative, stored.connector_operative];
+        let mut profiles = Profiles::new(stored.profiles);
+        if stored.transactions.iter().all(|one| one.end.is_some()) {
+            profiles.clear_transaction();
+        }
         Self {
             settings,
             configuration,
@@ -217,11 +244,12 @@ impl ChargePoint {
                 .collect(),
             session: Session::Idle { finishing: false },
             asking: None,
+            deferred: Deferred::default(),
             station: None,
             reading: None,
             store_fault: None,
             store_again_at: None,
-            profiles: Profiles::new(stored.profiles),
+            profiles,
             save_profiles_at: None,
             availability: Availability {
                 wanted: operative,
@@ -250,6 +278,8 @@ impl ChargePoint {
             }
             Input::IdTagPresented(text) => self.id_tag_presented(&text),
             Input::StopRequested(reason) => self.end_transaction(reason, None),
+            Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
+            Input::RecloserAnswered(answer) => self.recloser_answered(answer),
             Input::StoreFault(fault) => {
                 self.store_fault = fault;
                 self.store_again_at =
@@ -266,6 +296,7 @@ impl ChargePoint {
         [
             self.link_deadline(),
             self.session_deadline(),
+            self.deferred_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
             self.save_profiles_at,
@@ -293,6 +324,7 @@ impl ChargePoint {
     /// Brings everything up to `now`.
     fn advance(&mut self) {
         self.give_up_waiting();
+        self.answer_overdue();
         self.advance_session();
         self.apply_availability();
         self.publish_levels();
@@ -325,7 +357,10 @@ impl ChargePoint {
 
     fn publish_levels(&mut self) {
         let permit = self.permit();
-        if self.settings.authorises && self.published.permit != Some(permit) {
+        if let Some(permit) = permit
+            && self.settings.authorises
+            && self.published.permit != Some(permit)
+        {
             self.published.permit = Some(permit);
             self.outputs.push(Output::Permit(permit));
         }
@@ -392,10 +427,15 @@ impl ChargePoint {
         station.chain(self.store_fault).chain(full)
     }
 
-    /// The wall time, or without a valid one the time since start counted from 1970.
+    /// The wall time, or without a valid one the time since start counted from 1970; never before
+    /// what the transaction has already seen, which may have begun in another process.
     fn timestamp(&self) -> Timestamp {
-        let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
-        self.wall().unwrap_or(Timestamp::from_unix_millis(uptime))
+        self.wall().unwrap_or_else(|| {
+            let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+            let uptime = Timestamp::from_unix_millis(uptime);
+            self.transaction()
+                .map_or(uptime, |running| running.last_seen.max(uptime))
+        })
     }
 
     fn message_id(&mut self) -> String {

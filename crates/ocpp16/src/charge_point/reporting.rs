@@ -60,6 +60,16 @@ impl crate::message::outgoing::Request for ImmediateMeterValues {
 impl Reporting {
     pub(super) fn transaction_began(&mut self, now: Millis, configuration: &Configuration) {
         self.charged = false;
+        self.restart(now, configuration);
+    }
+
+    /// A transaction of the last process goes on. Its EVSE says that energy could flow.
+    pub(super) fn transaction_resumed(&mut self, now: Millis, configuration: &Configuration) {
+        self.charged = true;
+        self.restart(now, configuration);
+    }
+
+    fn restart(&mut self, now: Millis, configuration: &Configuration) {
         self.save_reading_at = now.after_seconds(SAVE_READING_S);
         self.sample_at = match configuration.number(Key::MeterValueSampleInterval) {
             0 => None,
@@ -191,8 +201,11 @@ impl ChargePoint {
 
     fn running(&self) -> Option<u64> {
         match self.session {
-            Session::Active { number, .. } => Some(number),
-            Session::Idle { .. } | Session::Granted { .. } | Session::Ending { .. } => None,
+            Session::Active { number } => Some(number),
+            Session::Idle { .. }
+            | Session::Granted { .. }
+            | Session::Interrupted { .. }
+            | Session::Ending { .. } => None,
         }
     }
 
@@ -239,8 +252,10 @@ impl ChargePoint {
             | EvseSession::Charging => {}
         }
         match self.session {
-            Session::Active { refused: true, .. } => Status::SuspendedEVSE,
-            Session::Active { .. } => self.session_status(station.session),
+            Session::Active { .. } if self.user_refused() => Status::SuspendedEVSE,
+            Session::Active { .. } | Session::Interrupted { .. } => {
+                self.session_status(station.session)
+            }
             Session::Ending { .. } => Status::Finishing,
             Session::Granted { .. } => Status::Preparing,
             Session::Idle { finishing: true } if station.ev_present != Some(false) => {
@@ -312,8 +327,12 @@ impl ChargePoint {
         if sampled_value.is_empty() {
             return;
         }
+        let timestamp = self.timestamp();
+        if let Some(transaction) = self.transactions.get_mut(&number) {
+            transaction.last_seen = timestamp;
+        }
         let meter_value = vec![MeterValue {
-            timestamp: self.timestamp(),
+            timestamp,
             sampled_value,
         }];
         // What can be sent at once need not be written to flash.

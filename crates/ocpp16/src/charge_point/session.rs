@@ -8,8 +8,16 @@
 //!    └──────────────── closing reading, StopTransaction queued ─────── Ending
 //! ```
 //!
-//! A transaction whose end is not queued belongs to the session or was interrupted by a crash:
-//! then it is ended first, with reason `PowerLoss`.
+//! A restarted process may find an open transaction in its store. Where the EVSE still runs the
+//! session, the transaction goes on; otherwise it is closed before anything else:
+//!
+//! ```text
+//!            open transaction        EVSE runs the session
+//!   Idle ─────────────────▶ Interrupted ───────────────▶ Active
+//!                               │ it does not, or nothing was heard of it
+//!                               ▼
+//!                             Ending, with reason `PowerLoss`
+//! ```
 
 use super::{ChargePoint, EvseSession};
 use crate::configuration::Key;
@@ -24,6 +32,9 @@ use crate::{IdToken, Millis, Timestamp};
 /// From the end of a session until its closing reading is taken as it is: the contactor opens
 /// and the meter is read in less.
 const SETTLE_MS: u64 = 3_000;
+/// How long a restarted process waits for its EVSE to tell whether the session still runs: evsed
+/// restarts within that time when it was gone too.
+const FIRST_STATE_S: u64 = 10;
 /// How long a restarted station waits for the first reading before it closes an interrupted
 /// transaction with the saved one.
 const FIRST_READING_S: u64 = 10;
@@ -40,9 +51,11 @@ pub(super) enum Session {
         parent: Option<IdToken>,
         until: Option<Millis>,
     },
-    /// A transaction runs. `refused`: the central system did not accept its user, and it only
-    /// waits for the EV to leave.
-    Active { number: u64, refused: bool },
+    /// The last process left an open transaction; until `until` the EVSE may tell that its session
+    /// goes on.
+    Interrupted { number: u64, until: Millis },
+    /// A transaction runs.
+    Active { number: u64 },
     /// The transaction waits for its closing reading, at the latest until `until`.
     Ending {
         number: u64,
@@ -53,29 +66,37 @@ pub(super) enum Session {
 }
 
 impl ChargePoint {
-    pub(super) fn permit(&self) -> bool {
+    /// Whether charging is permitted; `None` leaves the permission of the last process as it is.
+    pub(super) fn permit(&self) -> Option<bool> {
         match self.session {
             // Without a reading there would be energy before there is a transaction.
-            Session::Granted { .. } => self.energy().is_some(),
-            Session::Active { refused, .. } => !refused,
-            Session::Idle { .. } | Session::Ending { .. } => false,
+            Session::Granted { .. } => Some(self.energy().is_some()),
+            Session::Interrupted { .. } => None,
+            Session::Active { .. } => Some(!self.user_refused()),
+            Session::Idle { .. } | Session::Ending { .. } => Some(false),
         }
+    }
+
+    /// Whether the central system did not accept the user of the transaction, which only waits for
+    /// the EV to leave.
+    pub(super) fn user_refused(&self) -> bool {
+        self.transaction().is_some_and(|running| running.refused)
     }
 
     pub(super) fn session_deadline(&self) -> Option<Millis> {
         match self.session {
             Session::Granted { until, .. } => until,
-            Session::Ending { until, .. } => Some(until),
+            Session::Interrupted { until, .. } | Session::Ending { until, .. } => Some(until),
             Session::Idle { .. } | Session::Active { .. } => None,
         }
     }
 
-    /// The transaction that runs or is ending.
+    /// The transaction that runs, was interrupted, or is ending.
     pub(super) fn transaction(&self) -> Option<&Transaction> {
         match self.session {
-            Session::Active { number, .. } | Session::Ending { number, .. } => {
-                self.transactions.get(&number)
-            }
+            Session::Interrupted { number, .. }
+            | Session::Active { number }
+            | Session::Ending { number, .. } => self.transactions.get(&number),
             Session::Idle { .. } | Session::Granted { .. } => None,
         }
     }
@@ -86,6 +107,7 @@ impl ChargePoint {
             let moved = match self.session {
                 Session::Idle { finishing } => self.advance_idle(finishing),
                 Session::Granted { until, .. } => self.advance_granted(until),
+                Session::Interrupted { number, until } => self.advance_interrupted(number, until),
                 Session::Active { .. } => self.advance_active(),
                 Session::Ending {
                     number,
@@ -101,12 +123,19 @@ impl ChargePoint {
     }
 
     fn advance_idle(&mut self, finishing: bool) -> bool {
-        let interrupted = self
+        let unfinished = self
             .transactions
             .values()
             .find(|one| one.end.as_ref().is_none_or(|end| !end.queued));
-        if let Some(number) = interrupted.map(|transaction| transaction.number) {
-            self.end_interrupted(number);
+        if let Some(transaction) = unfinished {
+            let (number, open) = (transaction.number, transaction.end.is_none());
+            let last = self.transactions.keys().next_back() == Some(&number);
+            if open && last && self.settings.authorises {
+                let until = self.now.monotonic.after_seconds(FIRST_STATE_S);
+                self.session = Session::Interrupted { number, until };
+            } else {
+                self.end_interrupted(number);
+            }
             return true;
         }
         if finishing && self.ev_present() == Some(false) {
@@ -128,14 +157,47 @@ impl ChargePoint {
             self.note(
                 "ConnectionTimeOut: no EV, or no meter reading, came; the authorization lapses",
             );
-            self.profiles.clear_transaction();
+            self.clear_transaction_profiles();
             self.session = Session::Idle { finishing: false };
             return true;
         }
         false
     }
 
+    /// A session that runs can only stem from the permission for this transaction: the EVSE uses
+    /// a permission up when the EV leaves, and nobody else gives one.
+    fn advance_interrupted(&mut self, number: u64, until: Millis) -> bool {
+        if self.emergency() {
+            self.end_transaction(StopReason::EmergencyStop, None);
+            return true;
+        }
+        let goes_on = match self.station.as_ref().map(|station| station.session) {
+            Some(EvseSession::Charging | EvseSession::SuspendedEv | EvseSession::SuspendedEvse) => {
+                Some(true)
+            }
+            Some(
+                EvseSession::Idle
+                | EvseSession::Authorized
+                | EvseSession::Connected
+                | EvseSession::Inoperative,
+            ) => Some(false),
+            // The EVSE may be starting as well.
+            Some(EvseSession::Faulted) | None => None,
+        };
+        match goes_on {
+            Some(true) => self.resume(number),
+            Some(false) => self.end_interrupted(number),
+            None if until <= self.now.monotonic => self.end_interrupted(number),
+            None => return false,
+        }
+        true
+    }
+
     fn advance_active(&mut self) -> bool {
+        if self.emergency() {
+            self.end_transaction(StopReason::EmergencyStop, None);
+            return true;
+        }
         if self.ev_present() == Some(false) {
             self.end_transaction(StopReason::EVDisconnected, None);
             return true;
@@ -181,7 +243,7 @@ impl ChargePoint {
     /// Ends the running transaction, or the permission for one that has not begun.
     pub(super) fn end_transaction(&mut self, reason: StopReason, id_tag: Option<IdToken>) {
         match self.session {
-            Session::Active { number, .. } => {
+            Session::Active { number } | Session::Interrupted { number, .. } => {
                 let end = End {
                     reason,
                     at: self.timestamp(),
@@ -207,7 +269,7 @@ impl ChargePoint {
                 };
             }
             Session::Granted { .. } => {
-                self.profiles.clear_transaction();
+                self.clear_transaction_profiles();
                 self.session = Session::Idle { finishing: false };
             }
             Session::Idle { .. } | Session::Ending { .. } => {}
@@ -216,7 +278,7 @@ impl ChargePoint {
 
     pub(super) fn take_reading(&mut self, reading: Reading) {
         self.reading = Some((self.now.monotonic, reading));
-        let Session::Active { number, .. } = self.session else {
+        let Session::Active { number } = self.session else {
             return;
         };
         let (Some(energy), at) = (self.energy(), self.timestamp()) else {
@@ -240,6 +302,10 @@ impl ChargePoint {
             .any(|fault| fault == Fault::MeterCommunication)
     }
 
+    fn emergency(&self) -> bool {
+        self.faults().any(|fault| fault == Fault::EmergencyShutdown)
+    }
+
     fn begin(&mut self, id_tag: IdToken, parent: Option<IdToken>, energy: i64) {
         let started = self.timestamp();
         let number = self
@@ -257,6 +323,7 @@ impl ChargePoint {
             meter_start: energy,
             meter_last: energy,
             last_seen: started,
+            refused: false,
             end: None,
             begin_values,
         };
@@ -275,15 +342,19 @@ impl ChargePoint {
             Change::PutMessage(message),
         ]);
         self.transactions.insert(number, transaction);
-        self.session = Session::Active {
-            number,
-            refused: false,
-        };
+        self.session = Session::Active { number };
         self.reporting
             .transaction_began(self.now.monotonic, &self.configuration);
     }
 
-    /// Ends a transaction that the last process left open.
+    fn resume(&mut self, number: u64) {
+        self.session = Session::Active { number };
+        self.reporting
+            .transaction_resumed(self.now.monotonic, &self.configuration);
+        self.note(format!("transaction {number} goes on"));
+    }
+
+    /// Ends a transaction of the last process.
     fn end_interrupted(&mut self, number: u64) {
         let since = self.now.monotonic;
         let wait = if self.meter_silent() {
@@ -317,7 +388,6 @@ impl ChargePoint {
         self.session = Session::Idle {
             finishing: self.ev_present() != Some(false),
         };
-        self.profiles.clear_transaction();
         let energy = self.energy();
         let Some(mut transaction) = self.transactions.remove(&number) else {
             return;
@@ -358,6 +428,7 @@ impl ChargePoint {
         ]);
         self.transactions.insert(number, transaction);
         self.store(changes);
+        self.clear_transaction_profiles();
     }
 
     /// The values of `StopTxnSampledData` at `at`, with the register at `energy`.

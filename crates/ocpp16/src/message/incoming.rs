@@ -19,7 +19,7 @@ pub(crate) enum Request {
     },
     ClearCache,
     ClearChargingProfile(ProfileFilter),
-    DataTransfer,
+    DataTransfer(DataTransfer),
     GetCompositeSchedule {
         connector: i64,
         duration: i64,
@@ -47,7 +47,31 @@ pub(crate) enum Request {
         message: Option<Trigger>,
         connector: Option<i64>,
     },
-    UnlockConnector,
+    UnlockConnector {
+        connector: i64,
+    },
+}
+
+/// `DataTransfer.req`
+#[derive(Clone, Debug)]
+pub(crate) struct DataTransfer {
+    pub vendor: CiString<255>,
+    pub message: Option<CiString<50>>,
+    /// A text by the standard; what a vendor's central system sends instead is for the vendor.
+    pub data: Option<Value>,
+}
+
+impl DataTransfer {
+    /// The data as text; a number counts for its text, and what is no text is none.
+    pub(crate) fn text(&self) -> String {
+        match &self.data {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {
+                String::new()
+            }
+        }
+    }
 }
 
 /// What `ClearChargingProfile` selects; `None` matches all.
@@ -123,11 +147,11 @@ impl Request {
                 purpose: fields.optional_choice("chargingProfilePurpose", &PURPOSES)?,
                 stack_level: fields.optional_integer("stackLevel")?,
             })),
-            "DataTransfer" => {
-                fields.text::<255>("vendorId")?;
-                fields.optional_text::<50>("messageId")?;
-                Ok(Self::DataTransfer)
-            }
+            "DataTransfer" => Ok(Self::DataTransfer(DataTransfer {
+                vendor: fields.text("vendorId")?,
+                message: fields.optional_text("messageId")?,
+                data: payload.get("data").cloned(),
+            })),
             "GetCompositeSchedule" => Ok(Self::GetCompositeSchedule {
                 connector: fields.integer("connectorId")?,
                 duration: fields.integer("duration")?,
@@ -168,10 +192,9 @@ impl Request {
                     connector: fields.optional_integer("connectorId")?,
                 })
             }
-            "UnlockConnector" => {
-                fields.integer("connectorId")?;
-                Ok(Self::UnlockConnector)
-            }
+            "UnlockConnector" => Ok(Self::UnlockConnector {
+                connector: fields.integer("connectorId")?,
+            }),
             known if NOT_SUPPORTED.contains(&known) => Err(CallError::new(
                 ErrorCode::NotSupported,
                 format!("{known} is not supported"),

@@ -96,7 +96,7 @@ impl Bench {
         let keys_map = keys.as_object_mut().unwrap();
         keys_map.extend(ocpp.as_object().unwrap().clone());
         let customer = json!({
-            "ports": [{"user_authentication": "ocpp", "meter": {"enable": true}}],
+            "ports": [{"user_authentication": "ocpp", "meter": {"enable": true}, "recloser": {"enable": true}}],
             "ocpp": keys,
         });
         std::fs::write(self.path("customer.json"), customer.to_string()).unwrap();

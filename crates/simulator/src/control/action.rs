@@ -1,7 +1,8 @@
 //! What can be done to a station, as it stands in a line of the control socket.
 
 use board::lines::OutputLine;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::plant::Plant;
@@ -9,6 +10,7 @@ use crate::plant::contactor::{Contactor, ContactorFault, Feedback};
 use crate::plant::lock::{Jam, LockType};
 use crate::plant::pilot::{Diode, PilotWire};
 use crate::plant::plug::Cable;
+use crate::plant::rcd::{RcdSettings, StuckFeedback};
 use crate::plant::sensors::{AdcFault, RotarySwitch};
 use crate::plant::vehicle::VehicleSettings;
 
@@ -65,6 +67,20 @@ pub(super) enum Action {
     DigitalInput {
         input: u8,
         high: bool,
+    },
+    Emergency {
+        pressed: Option<bool>,
+        input: Option<u8>,
+        pressed_high: Option<bool>,
+    },
+    /// Some of [`RcdSettings`].
+    Rcd {
+        set: Option<Map<String, Value>>,
+        residual_ma: Option<f64>,
+        stuck_feedback: Option<StuckFeedback>,
+        test_wire_broken: Option<bool>,
+        #[serde(default)]
+        reset: bool,
     },
     Adc {
         channel: AdcChannel,
@@ -201,6 +217,35 @@ impl Action {
                 }
                 plant.set_digital_input(input, high);
             }
+            Self::Emergency {
+                pressed,
+                input,
+                pressed_high,
+            } => {
+                if let Some(input) = input {
+                    plant.emergency.input = wired_line("input", input)?;
+                }
+                put(&mut plant.emergency.pressed_high, pressed_high);
+                let pressed = pressed.unwrap_or(plant.emergency.pressed);
+                plant.press_emergency(pressed);
+            }
+            Self::Rcd {
+                set,
+                residual_ma,
+                stuck_feedback,
+                test_wire_broken,
+                reset,
+            } => {
+                if let Some(changes) = set {
+                    plant.rcd.settings = changed_rcd(&plant.rcd.settings, changes)?;
+                }
+                put(&mut plant.rcd.residual_ma, residual_ma);
+                put(&mut plant.rcd.stuck_feedback, stuck_feedback);
+                put(&mut plant.rcd.test_wire_broken, test_wire_broken);
+                if reset {
+                    plant.rcd.reset();
+                }
+            }
             Self::Adc { channel, fault } => break_channel(plant, channel, fault)?,
             Self::Fail {
                 inputs,
@@ -259,13 +304,7 @@ impl Sense {
 }
 
 fn change_vehicle(plant: &mut Plant, changes: Map<String, Value>) -> Result<(), String> {
-    let settings = &mut plant.vehicle.settings;
-    let text = |error: serde_json::Error| error.to_string();
-    let mut merged = serde_json::to_value(&*settings).map_err(text)?;
-    if let Value::Object(merged) = &mut merged {
-        merged.extend(changes);
-    }
-    let changed: VehicleSettings = serde_json::from_value(merged).map_err(text)?;
+    let changed: VehicleSettings = merged(&plant.vehicle.settings, changes)?;
     if !(1..=3).contains(&changed.phases) {
         return Err(format!("phases {}: allowed are 1 to 3", changed.phases));
     }
@@ -275,8 +314,37 @@ fn change_vehicle(plant: &mut Plant, changes: Map<String, Value>) -> Result<(), 
             changed.max_current
         ));
     }
-    *settings = changed;
+    plant.vehicle.settings = changed;
     Ok(())
+}
+
+fn changed_rcd(settings: &RcdSettings, changes: Map<String, Value>) -> Result<RcdSettings, String> {
+    let changed: RcdSettings = merged(settings, changes)?;
+    wired_line("feedback_input", changed.feedback_input)?;
+    wired_line("test_output", changed.test_output)?;
+    Ok(changed)
+}
+
+/// `settings` with some of their fields changed.
+fn merged<T: Serialize + DeserializeOwned>(
+    settings: &T,
+    changes: Map<String, Value>,
+) -> Result<T, String> {
+    let text = |error: serde_json::Error| error.to_string();
+    let mut merged = serde_json::to_value(settings).map_err(text)?;
+    if let Value::Object(merged) = &mut merged {
+        merged.extend(changes);
+    }
+    serde_json::from_value(merged).map_err(text)
+}
+
+fn wired_line(what: &str, number: u8) -> Result<u8, String> {
+    if number > 6 {
+        return Err(format!(
+            "{what} {number}: allowed are 1 to 6, and 0 for not wired"
+        ));
+    }
+    Ok(number)
 }
 
 fn break_channel(plant: &mut Plant, channel: AdcChannel, fault: AdcFault) -> Result<(), String> {

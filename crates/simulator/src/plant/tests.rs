@@ -185,6 +185,71 @@ fn rotary_switch_chatters_between_positions() {
 }
 
 #[test]
+fn rcd_and_emergency_switch_drive_their_inputs() {
+    let digital = |plant: &Plant| plant.input_levels().unwrap().inputs().digital.0;
+    let mut plant = driven(1.0);
+    plant.set_digital_input(3, true);
+    plant.rcd.settings.feedback_input = 2;
+    plant.rcd.settings.test_output = 4;
+    plant.emergency.input = 1;
+    assert_eq!(digital(&plant), 0b110);
+    plant.set_digital_input(2, false);
+    assert_eq!(digital(&plant), 0b110, "the device drives it");
+    plant.advance(1_000);
+    let from = plant.now_us();
+    plant.set_lines(OutputLevels::NONE.with(Out::DigitalOut4, true));
+    plant.advance(100_000);
+    assert_eq!(digital(&plant), 0b100);
+    plant.advance(1_000);
+    plant.press_emergency(true);
+    assert_eq!(digital(&plant), 0b101);
+    let edges = plant.edges().since(from + 1);
+    let signals: Vec<_> = edges.iter().map(|edge| edge.signal).collect();
+    assert_eq!(
+        signals,
+        [
+            Signal::DigitalInputs,
+            Signal::RcdTripped,
+            Signal::DigitalInputs,
+            Signal::EmergencyPressed,
+        ]
+    );
+}
+
+#[test]
+fn residual_current_trips_the_device_and_switches_nothing() {
+    let mut plant = charging();
+    plant.rcd.settings.feedback_input = 2;
+    plant.leak(30.0);
+    plant.advance(100_000);
+    assert!(plant.rcd.is_tripped());
+    assert!(plant.line_currents()[0] > 15.0, "that is the station's job");
+}
+
+#[test]
+fn fan_turns_with_relay_2_and_its_contact_tells() {
+    let mut plant = driven(1.0);
+    plant.set_lines(OutputLevels::NONE.with(Out::Relay2Enable, true));
+    plant.advance(100_000);
+    assert!(plant.fan_turns());
+    assert!(
+        plant
+            .input_levels()
+            .unwrap()
+            .is_high(InputLine::Relay2Sense)
+    );
+    plant.contactors[1].fault = ContactorFault::StuckOpen;
+    plant.advance(100_000);
+    assert!(!plant.fan_turns());
+    assert!(
+        !plant
+            .input_levels()
+            .unwrap()
+            .is_high(InputLine::Relay2Sense)
+    );
+}
+
+#[test]
 fn refused_writes_change_nothing() {
     let mut plant = charging();
     plant.refused_line = Some(Out::Relay1Enable);

@@ -28,8 +28,10 @@ pub struct VehicleSettings {
     pub needs_ventilation: bool,
     /// Goes on drawing, with S2 closed, when the duty cycle ends.
     pub stubborn: bool,
-    /// Never closes S2, whatever it is offered.
+    /// Sleeps when it is plugged in, and never closes S2 while it does.
     pub asleep: bool,
+    /// The pilot at 0 V for this long wakes it, in ms; 0: nothing wakes it.
+    pub wake_up_ms: u32,
 }
 
 impl Default for VehicleSettings {
@@ -43,6 +45,7 @@ impl Default for VehicleSettings {
             needs_ventilation: false,
             stubborn: false,
             asleep: false,
+            wake_up_ms: 0,
         }
     }
 }
@@ -58,6 +61,8 @@ pub struct Vehicle {
     offer: f64,
     offer_age_us: u64,
     taken_offer: f64,
+    pulse_us: u64,
+    woken: bool,
 }
 
 impl Vehicle {
@@ -135,6 +140,7 @@ impl Vehicle {
         if !self.connected {
             return;
         }
+        self.feel_pulse(dt_us, pilot);
         let offer = offered_current(pilot);
         // S2's delays run from the offer's beginning or end, not from its changes.
         let goes_on = (offer > 0.0) == (self.offer > 0.0);
@@ -148,11 +154,27 @@ impl Vehicle {
         self.follow_offer(dt_us);
     }
 
+    /// A pilot at 0 V wakes; the -12 V of state F doesn't.
+    fn feel_pulse(&mut self, dt_us: u64, pilot: Generator) {
+        self.pulse_us = match pilot {
+            Generator::Released => self.pulse_us.saturating_add(dt_us),
+            Generator::Driven(_) => 0,
+        };
+        let wake_up_ms = self.settings.wake_up_ms;
+        if wake_up_ms > 0 && self.pulse_us >= u64::from(wake_up_ms) * 1000 {
+            self.woken = true;
+        }
+    }
+
+    fn sleeps(&self) -> bool {
+        self.settings.asleep && !self.woken
+    }
+
     fn switch_s2(&mut self) {
         let age_ms = self.offer_age_us / 1000;
         let settings = &self.settings;
         if self.offer > 0.0 {
-            if self.wants_energy && !settings.asleep && age_ms >= u64::from(settings.start_ms) {
+            if self.wants_energy && !self.sleeps() && age_ms >= u64::from(settings.start_ms) {
                 self.s2_closed = true;
             }
         } else if !settings.stubborn && age_ms >= u64::from(settings.stop_ms) {
@@ -252,6 +274,33 @@ mod tests {
         vehicle.request_energy();
         run(&mut vehicle, 1000, Generator::Driven(0.5));
         assert_eq!(vehicle.state(), 'B');
+    }
+
+    #[test]
+    fn sleeping_vehicle_wakes_by_zero_volts_that_last() {
+        let mut vehicle = Vehicle::default();
+        vehicle.settings.asleep = true;
+        vehicle.settings.wake_up_ms = 1500;
+        vehicle.connect();
+        vehicle.request_energy();
+        let offered = Generator::Driven(0.5);
+        for too_little in [
+            (5000, Generator::Driven(0.0)),
+            (5000, Generator::Driven(1.0)),
+            (1499, Generator::Released),
+        ] {
+            run(&mut vehicle, too_little.0, too_little.1);
+            run(&mut vehicle, 1000, offered);
+            assert_eq!(vehicle.state(), 'B', "{too_little:?}");
+        }
+        run(&mut vehicle, 1500, Generator::Released);
+        run(&mut vehicle, 1000, offered);
+        assert_eq!(vehicle.state(), 'C');
+        vehicle.disconnect();
+        vehicle.connect();
+        vehicle.request_energy();
+        run(&mut vehicle, 1000, offered);
+        assert_eq!(vehicle.state(), 'B', "it sleeps again");
     }
 
     #[test]

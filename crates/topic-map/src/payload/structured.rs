@@ -48,7 +48,12 @@ json! {
         {vendorId, messageId, data}]", |_| true;
     DataTransferAnswer: "JSON [3, id, {status, data}] or [4, id, code, description, details]",
         |_| true;
+    EventLines: "JSON array of texts", |_| true;
 }
+
+/// Log lines, oldest first (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLines(pub Vec<String>);
 
 /// What the meter measured (a topic of ours). Absent: not measured by this meter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -69,6 +69,14 @@ words! {
         Inoperative = "inoperative",
     }
 
+    /// The answer to an authorization request (a topic of ours).
+    AuthorizationResult {
+        /// The user may charge.
+        Accepted = "accepted",
+        /// The user may not.
+        Rejected = "rejected",
+    }
+
     /// The control pilot's state (guide 15.3 table 57, IEC 61851-1 table A.2).
     CpState {
         /// No EV: 12 V.
@@ -375,6 +383,18 @@ words! {
         SensorFailure = "sensor_failure",
         /// The control loop missed its deadline.
         ControlStalled = "control_stalled",
+    }
+
+    /// Why the meter can't be used, in the words of guide 3.3.4.7 to 3.3.4.10 (a topic of ours).
+    MeterError {
+        /// It does not answer, or what comes is damaged.
+        CommunicationError = "CommunicationError",
+        /// It answers, but refuses, or as no known model does.
+        InternalError = "InternalError",
+        /// It tells values that can't be believed, while no session runs.
+        IdleMeterError = "IdleMeterError",
+        /// It tells values that can't be believed, in a session.
+        ActiveMeterError = "ActiveMeterError",
     }
 }
 

@@ -1,8 +1,9 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    Availability, MeterIdentity, MeterValues, Publisher, RecloserAnswer, RecloserState,
-    SessionFault, SessionState, StopReason, TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
+    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
+    TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -20,6 +21,27 @@ topics! {
     EVSE_FAULT: Topic<Option<SessionFault>> =
         TopicInfo::state("port0/session/fault", Publisher::Daemon("evsed"), SOURCE);
 
+    /// What became of an authorization request.
+    AUTHORIZATION_RESULT: Topic<AuthorizationResult> =
+        TopicInfo::event(
+            "port0/session/authorization_result",
+            Publisher::Daemon("ocppd"),
+            SOURCE,
+        );
+
+    /// 1: the connector is reserved.
+    SESSION_RESERVED: Topic<bool> =
+        TopicInfo::state("port0/session/reserved", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// Asks for BLACK_BOX.
+    BLACK_BOX_REQUEST: Topic<Signal> =
+        TopicInfo::event("port0/session/black_box/request", Publisher::Customer, SOURCE);
+
+    /// What happened before the latest fault or, where there was none, until now: at most 200
+    /// lines, oldest first.
+    BLACK_BOX: Topic<EventLines> =
+        TopicInfo::event("port0/session/black_box", Publisher::Daemon("evsed"), SOURCE);
+
     /// The latest reading of the meter.
     METERING_METER_VALUES: Topic<MeterValues> =
         TopicInfo::state("port0/metering/meter/values", Publisher::Daemon("meteringd"), SOURCE);
@@ -27,6 +49,11 @@ topics! {
     /// Which meter answers.
     METERING_METER_IDENTITY: Topic<MeterIdentity> =
         TopicInfo::state("port0/metering/meter/identity", Publisher::Daemon("meteringd"), SOURCE);
+
+    /// Why the meter can't be used; empty while it can. Published before
+    /// METERING_METER_AVAILABLE changes.
+    METERING_METER_ERROR: Topic<Option<MeterError>> =
+        TopicInfo::state("port0/metering/meter/error", Publisher::Daemon("meteringd"), SOURCE);
 
     /// The recloser's contacts; empty while unknown. Old when RCD_RECLOSER_ERROR is 1 or
     /// recloserd is gone.

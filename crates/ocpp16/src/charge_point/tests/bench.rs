@@ -39,6 +39,8 @@ pub fn settings(prefix: &str) -> Settings {
         message_id_prefix: prefix.to_owned(),
         authorises: true,
         status_delay_ms: 0,
+        pluggable: true,
+        recloser: true,
         hardware_limit: DeciAmperes(320),
     }
 }
@@ -103,6 +105,7 @@ impl Bench {
             session: EvseSession::Idle,
             ev_present: Some(false),
             offered: DeciAmperes(160),
+            recloser: None,
             faults: Vec::new(),
         };
         let mut bench = Self {
@@ -176,6 +179,8 @@ impl Bench {
                 Output::Limit(limit) => self.limit = limit,
                 Output::Operative(operative) => self.operative = Some(operative),
                 other @ (Output::IdTagAnswer(_)
+                | Output::Unlock(_)
+                | Output::Recloser(_)
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot
@@ -325,13 +330,20 @@ impl Bench {
         assert_eq!(self.permit, Some(true));
     }
 
-    /// A new process after the old one died.
-    pub fn restart(&mut self) -> Self {
+    /// A new process after the old one died, with the state of its EVSE.
+    pub fn restart(&self) -> Self {
+        let mut bench = self.new_process();
+        bench.station(|_| {});
+        bench
+    }
+
+    /// A new process that has not heard of its EVSE and its meter yet.
+    pub fn new_process(&self) -> Self {
         let mut configuration = Configuration::default();
         for (name, value) in &self.configured {
             configuration.set(name, value).unwrap();
         }
-        let mut bench = Self {
+        Self {
             point: ChargePoint::new(settings("second"), configuration, self.stored.clone()),
             now: self.now,
             wall_at_zero: self.wall_at_zero,
@@ -343,8 +355,6 @@ impl Bench {
             limit: None,
             operative: None,
             others: Vec::new(),
-        };
-        bench.station(|_| {});
-        bench
+        }
     }
 }

@@ -131,14 +131,6 @@ fn messages_without_effect_have_their_proper_status() {
         bench.status("DataTransfer", json!({"vendorId": "x", "data": {"y": 1}})),
         "UnknownVendorId"
     );
-    assert_eq!(
-        bench.status("UnlockConnector", json!({"connectorId": 1})),
-        "NotSupported"
-    );
-    assert_eq!(
-        bench.status("UnlockConnector", json!({"connectorId": 7})),
-        "NotSupported"
-    );
 }
 
 // covers: OC-053

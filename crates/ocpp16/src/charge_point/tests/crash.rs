@@ -97,6 +97,8 @@ struct World {
     process: u32,
     /// Outputs until the process dies; `None` lives on.
     fuse: Option<usize>,
+    /// Permissions of this process.
+    permits: Vec<bool>,
     point: ChargePoint,
 }
 
@@ -113,6 +115,7 @@ impl World {
             online: true,
             process: 1,
             fuse,
+            permits: Vec::new(),
             point,
         };
         world.greet();
@@ -134,6 +137,7 @@ impl World {
             session: self.session,
             ev_present,
             offered: DeciAmperes(160),
+            recloser: None,
             faults: Vec::new(),
         }
     }
@@ -164,11 +168,13 @@ impl World {
                         self.fuse = self.fuse.map(|fuse| fuse - 1);
                         inputs.push(Input::Frame(answer.to_string()));
                     }
+                    Output::Permit(permit) => self.permits.push(permit),
                     Output::Send(_)
-                    | Output::Permit(_)
                     | Output::Limit(_)
                     | Output::Operative(_)
                     | Output::IdTagAnswer(_)
+                    | Output::Unlock(_)
+                    | Output::Recloser(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot
@@ -178,10 +184,20 @@ impl World {
         }
     }
 
+    /// What goes on while the process is dead must go on afterwards.
     fn die(&mut self) {
         self.process += 1;
+        self.permits.clear();
         self.point = process(self.process, &self.stored);
+        let open = |stored: &Stored| {
+            let open = stored.transactions.iter().filter(|one| one.end.is_none());
+            open.map(|one| one.number).collect::<Vec<_>>()
+        };
+        let before = open(&self.stored);
         self.greet();
+        if self.session == EvseSession::Charging && !before.is_empty() {
+            assert_eq!((before, &self.permits), (open(&self.stored), &vec![true]));
+        }
     }
 
     fn pass(&mut self, seconds: u64) {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::bench::Bench;
-use crate::{DeciAmperes, EvseSession};
+use super::bench::{Bench, meter};
+use crate::{DeciAmperes, EvseSession, Input};
 
 /// The frames that a central system sent to a charge point which ignored the last three.
 fn field_frame(id: &str, start: &str, limit: u32) -> String {
@@ -170,7 +170,7 @@ fn limits_begin_and_end_on_time() {
 
 // covers: OSM-024, OSM-025, OSM-026, OSM-027
 #[test]
-fn lasting_profiles_are_saved_once_a_minute_and_hold_after_a_restart() {
+fn profiles_are_saved_once_a_minute_and_lasting_ones_hold_after_a_power_loss() {
     let mut bench = Bench::online();
     bench.charge();
     let max = profile("ChargePointMaxProfile", 16.0);
@@ -182,8 +182,42 @@ fn lasting_profiles_are_saved_once_a_minute_and_hold_after_a_restart() {
     assert_eq!(bench.stored.profiles.len(), 0);
     set(&mut bench, 0, &max);
     bench.pass(1);
+    assert_eq!(bench.stored.profiles.len(), 2);
+    let mut after = bench.new_process();
+    after.input(Input::Reading(meter(2_000)));
+    after.evse(EvseSession::Idle);
+    assert_eq!(after.limit, Some(DeciAmperes(160)));
+    assert_eq!(after.stored.profiles.len(), 1, "it does not come back");
+}
+
+#[test]
+fn a_limit_of_a_transaction_holds_when_it_goes_on_after_a_restart() {
+    let mut bench = Bench::online();
+    bench.charge();
+    set(&mut bench, 1, &profile("TxProfile", 8.0));
+    bench.pass(60);
+    let mut bench = bench.restart();
+    assert_eq!(bench.limit, Some(DeciAmperes(80)));
+    bench.input(Input::Reading(meter(2_000)));
+    bench.evse(EvseSession::Idle);
+    bench.pass(3);
+    assert_eq!(bench.stored.profiles.len(), 0);
+    assert_eq!(bench.limit, None);
+}
+
+#[test]
+fn a_profile_of_a_start_that_came_to_nothing_does_not_come_back() {
+    let mut bench = Bench::configured(&[("ConnectionTimeOut", "100")]);
+    bench.connect();
+    let mut start = json!({"idTag": "x"});
+    start["chargingProfile"] = profile("TxProfile", 8.0);
+    assert_eq!(bench.status("RemoteStartTransaction", start), "Accepted");
+    bench.pass(60);
     assert_eq!(bench.stored.profiles.len(), 1);
-    assert_eq!(bench.restart().limit, Some(DeciAmperes(160)));
+    assert_eq!(bench.restart().limit, None, "there is no transaction");
+    bench.pass(40);
+    assert_eq!(bench.permit, Some(false));
+    assert_eq!(bench.stored.profiles.len(), 0);
 }
 
 // covers: OSM-028

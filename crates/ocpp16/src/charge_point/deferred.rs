@@ -1,0 +1,205 @@
+//! Requests that another daemon carries out: UnlockConnector and the recloser's DataTransfers.
+//! Their answers come later than all others.
+//!
+//! Each kind has one place. A newer CALL takes the place of an older one, which is answered as
+//! failed: a central system waits for one answer at a time, so it has given the older one up.
+
+use serde_json::{Value, json};
+
+use super::session::Session;
+use super::{ChargePoint, Output};
+use crate::Millis;
+use crate::message::incoming::DataTransfer;
+use crate::message::outgoing::StopReason;
+
+/// When UnlockConnector is answered at the latest. The guide has 20 s (3.4 table 14), the EVSE 19.
+const UNLOCK_MS: u64 = 19_500;
+/// When a change of the recloser is answered at the latest (guide 3.4 table 14).
+const RECLOSER_MS: u64 = 10_000;
+
+/// The recloser's DataTransfers keep this vendor beside the station's own, because central systems
+/// know it (guide 3.3.9 table 12).
+const RECLOSER_VENDOR: &str = "com.in-tech.smartcharging";
+
+/// What became of a request to unlock; the words of OCPP 1.6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnlockStatus {
+    /// The plug can be taken out.
+    Unlocked,
+    /// It can't, or nobody knows.
+    UnlockFailed,
+    /// There is no lock.
+    NotSupported,
+}
+
+/// The contacts of the recloser of the residual current device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecloserState {
+    /// The supply is interrupted.
+    Open,
+    /// The supply is on.
+    Close,
+}
+
+/// Why the recloser can't be told or asked; the words of guide 3.3.9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecloserRefusal {
+    /// None is configured.
+    NotPresent,
+    /// It does not answer, or did not reach the state in time.
+    NotAvailable,
+    /// Not a connector, or not a state.
+    InvalidRequestData,
+}
+
+/// The CALLs whose answers other daemons owe.
+#[derive(Debug, Default)]
+pub(super) struct Deferred {
+    /// With the text that the request to the lock carries.
+    unlock: Option<(Owed, String)>,
+    recloser: Option<Owed>,
+}
+
+/// A CALL that waits for its answer.
+#[derive(Debug)]
+struct Owed {
+    call: String,
+    until: Millis,
+}
+
+impl ChargePoint {
+    /// `UnlockConnector`; `None` while the lock has not answered. A transaction ends first, so that
+    /// its end has the right reason. Erratum 3.87: an unknown connector is `NotSupported`.
+    pub(super) fn unlock(&mut self, call: &str, connector: i64) -> Option<Value> {
+        if connector != 1 || !self.settings.pluggable {
+            return Some(unlock_status(UnlockStatus::NotSupported));
+        }
+        self.finish_unlock(UnlockStatus::UnlockFailed);
+        if matches!(
+            self.session,
+            Session::Active { .. } | Session::Interrupted { .. }
+        ) {
+            self.end_transaction(StopReason::UnlockCommand, None);
+        }
+        let request = self.message_id();
+        let owed = self.owed(call, UNLOCK_MS);
+        self.deferred.unlock = Some((owed, request.clone()));
+        self.outputs.push(Output::Unlock(request));
+        None
+    }
+
+    /// The lock's answer to [`Output::Unlock`] `request`.
+    pub(super) fn unlock_answered(&mut self, request: &str, outcome: UnlockStatus) {
+        let waits = self.deferred.unlock.as_ref();
+        if waits.is_some_and(|(_, waiting)| waiting == request) {
+            self.finish_unlock(outcome);
+        }
+    }
+
+    /// `DataTransfer`; `None` while the recloser has not answered.
+    pub(super) fn data_transfer(&mut self, call: &str, transfer: &DataTransfer) -> Option<Value> {
+        let own = self.settings.identity.charge_point_vendor.as_str();
+        if ![own, RECLOSER_VENDOR].contains(&transfer.vendor.as_str()) {
+            return Some(json!({"status": "UnknownVendorId"}));
+        }
+        let data = transfer.text();
+        match transfer.message.as_ref().map(|message| message.as_str()) {
+            Some("rcdRecloserGetState") => Some(recloser_status(self.recloser_state(&data))),
+            Some("rcdRecloserChangeState") => self.change_recloser(call, &data),
+            Some(_) | None => Some(json!({"status": "UnknownMessageId"})),
+        }
+    }
+
+    /// The recloser's answer to [`Output::Recloser`].
+    pub(super) fn recloser_answered(&mut self, answer: Result<RecloserState, RecloserRefusal>) {
+        if let Some(owed) = self.deferred.recloser.take() {
+            self.answer_call(&owed.call, recloser_status(answer));
+        }
+    }
+
+    pub(super) fn deferred_deadline(&self) -> Option<Millis> {
+        let unlock = self.deferred.unlock.as_ref().map(|(owed, _)| owed.until);
+        let recloser = self.deferred.recloser.as_ref().map(|owed| owed.until);
+        unlock.into_iter().chain(recloser).min()
+    }
+
+    /// Answers for those that took too long.
+    pub(super) fn answer_overdue(&mut self) {
+        let now = self.now.monotonic;
+        let overdue = |until: Option<Millis>| until.is_some_and(|until| until <= now);
+        if overdue(self.deferred.unlock.as_ref().map(|(owed, _)| owed.until)) {
+            self.finish_unlock(UnlockStatus::UnlockFailed);
+        }
+        if overdue(self.deferred.recloser.as_ref().map(|owed| owed.until)) {
+            self.recloser_answered(Err(RecloserRefusal::NotAvailable));
+        }
+    }
+
+    /// The connection that asked is gone: nobody can be answered.
+    pub(super) fn forget_deferred(&mut self) {
+        self.deferred = Deferred::default();
+    }
+
+    fn finish_unlock(&mut self, outcome: UnlockStatus) {
+        if let Some((owed, _)) = self.deferred.unlock.take() {
+            self.answer_call(&owed.call, unlock_status(outcome));
+        }
+    }
+
+    /// `data` is `<connectorId>`.
+    fn recloser_state(&self, data: &str) -> Result<RecloserState, RecloserRefusal> {
+        if !self.settings.recloser {
+            return Err(RecloserRefusal::NotPresent);
+        }
+        if data.trim() != "1" {
+            return Err(RecloserRefusal::InvalidRequestData);
+        }
+        let known = self.station.as_ref().and_then(|station| station.recloser);
+        known.ok_or(RecloserRefusal::NotAvailable)
+    }
+
+    /// `data` is `<connectorId>, <recloserState>`.
+    fn change_recloser(&mut self, call: &str, data: &str) -> Option<Value> {
+        if !self.settings.recloser {
+            return Some(recloser_status(Err(RecloserRefusal::NotPresent)));
+        }
+        let words: Vec<&str> = data.split(',').map(str::trim).collect();
+        let wanted = match words.as_slice() {
+            ["1", "open"] => RecloserState::Open,
+            ["1", "close"] => RecloserState::Close,
+            _ => {
+                return Some(recloser_status(Err(RecloserRefusal::InvalidRequestData)));
+            }
+        };
+        self.recloser_answered(Err(RecloserRefusal::NotAvailable));
+        self.deferred.recloser = Some(self.owed(call, RECLOSER_MS));
+        self.outputs.push(Output::Recloser(wanted));
+        None
+    }
+
+    fn owed(&self, call: &str, milliseconds: u64) -> Owed {
+        Owed {
+            call: call.to_owned(),
+            until: self.now.monotonic.after(milliseconds),
+        }
+    }
+}
+
+fn unlock_status(outcome: UnlockStatus) -> Value {
+    json!({"status": match outcome {
+        UnlockStatus::Unlocked => "Unlocked",
+        UnlockStatus::UnlockFailed => "UnlockFailed",
+        UnlockStatus::NotSupported => "NotSupported",
+    }})
+}
+
+fn recloser_status(answer: Result<RecloserState, RecloserRefusal>) -> Value {
+    let (status, data) = match answer {
+        Ok(RecloserState::Open) => ("Accepted", "open"),
+        Ok(RecloserState::Close) => ("Accepted", "close"),
+        Err(RecloserRefusal::NotPresent) => ("Rejected", "notPresent"),
+        Err(RecloserRefusal::NotAvailable) => ("Rejected", "notAvailable"),
+        Err(RecloserRefusal::InvalidRequestData) => ("Rejected", "invalidRequestData"),
+    };
+    json!({"status": status, "data": data})
+}
