@@ -99,6 +99,34 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rfidd",
+        &[
+            "customer-config",
+            "daemon-kit",
+            "rs485",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "topic-map",
+            "tracing",
+        ],
+    ),
+    (
+        "recloserd",
+        &[
+            "customer-config",
+            "daemon-kit",
+            "rs485",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "topic-map",
+            "tracing",
+        ],
+    ),
+    (
         "simulator",
         &[
             "board",

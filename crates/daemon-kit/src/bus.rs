@@ -136,13 +136,19 @@ impl Bus {
     ///
     /// Must be called inside a tokio runtime.
     pub fn connect(daemon: &'static str, host: &str, port: u16) -> Self {
+        Self::keep(connection::Endpoint::own(daemon, host, port))
+    }
+
+    /// As [`Bus::connect`], at the broker of another station: under a name of its own,
+    /// for that station may run the same daemon, and without a last will, which a
+    /// guest may not publish.
+    pub fn visit(daemon: &'static str, host: &str, port: u16) -> Self {
+        Self::keep(connection::Endpoint::guest(daemon, host, port))
+    }
+
+    fn keep(endpoint: connection::Endpoint) -> Self {
         let outbox = Arc::new(Outbox::default());
         let (sender, inbox) = mpsc::channel(INBOX);
-        let endpoint = connection::Endpoint {
-            daemon,
-            host: host.to_owned(),
-            port,
-        };
         tokio::spawn(connection::keep_connected(
             endpoint,
             Arc::clone(&outbox),

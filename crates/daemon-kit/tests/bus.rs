@@ -246,3 +246,31 @@ async fn a_flood_is_left_to_the_broker_and_everything_works_afterwards() {
     bus.publish(&EDGE, &false);
     while message(&mut bus).await.on(&EDGE) != Some(Ok(false)) {}
 }
+
+#[tokio::test]
+async fn a_guest_disturbs_neither_the_hosts_daemon_of_the_same_name_nor_its_presence() {
+    let broker = Broker::start();
+    let mut host = broker.connect("twin");
+    host.subscribe_family(&topic_map::DAEMON_AVAILABLE);
+    host.subscribe(&LEVEL);
+    until_connected(&mut host).await;
+    let mut guests = [(); 2].map(|()| Bus::visit("twin", "127.0.0.1", broker.port()));
+    for guest in &mut guests {
+        guest.subscribe(&EDGE);
+        until_connected(guest).await;
+    }
+    drop(guests);
+    let fence = Bus::visit("fence", "127.0.0.1", broker.port());
+    fence.publish(&LEVEL, &true);
+    loop {
+        // A second client of one name would throw the first one out.
+        let event = tokio::time::timeout(DEADLINE, host.recv()).await.unwrap();
+        let Event::Message(message) = event else {
+            panic!("{event:?}")
+        };
+        match message.in_family(&topic_map::DAEMON_AVAILABLE) {
+            Some((name, available)) => assert_eq!((name, available), ("twin", Ok(true))),
+            None => break,
+        }
+    }
+}

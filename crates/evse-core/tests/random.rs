@@ -75,15 +75,13 @@ impl Dice {
         match self.roll(40) {
             30 => world.digital = u8::from(self.roll(3) == 0),
             31..=33 => world.digital = 0,
-            34 => {
-                world.rcd_defect = self.pick(&[
-                    RcdDefect::Tripped,
-                    RcdDefect::Tripped,
-                    RcdDefect::Deaf,
-                    RcdDefect::Sticky,
-                ]);
+            // For good are a trip without an EV and a failed test.
+            34 if lethal => {
+                world.rcd_defect =
+                    self.pick(&[RcdDefect::Tripped, RcdDefect::Deaf, RcdDefect::Sticky]);
             }
-            35..=37 => world.rcd_defect = RcdDefect::None,
+            34 if world.ev != Ev::A => world.rcd_defect = RcdDefect::Tripped,
+            34..=37 => world.rcd_defect = RcdDefect::None,
             38 if lethal => {
                 world.relay_2_defect =
                     self.pick(&[ContactorDefect::Welded, ContactorDefect::NeverCloses]);
@@ -248,7 +246,7 @@ fn no_random_life_breaks_a_safety_rule() {
         Ok(steps) => steps
             .parse()
             .expect("EVSE_CORE_RANDOM_STEPS is a number of steps"),
-        Err(_) => 1_200_000,
+        Err(_) => 2_000_000,
     };
     let configs = [
         socket(Authentication::Free),

@@ -9,7 +9,9 @@ pub mod protocol;
 mod publish;
 pub mod reading;
 mod reference;
+pub mod scan;
 pub mod setup;
+mod trouble;
 mod watch;
 
 pub use reference::reference_page;
@@ -18,16 +20,16 @@ use std::time::Instant;
 
 use chrono::Utc;
 use daemon_kit::{Context, DaemonOption, Error, Event, Message};
-use rs485::{Bus, LocalEcho};
+use rs485::LocalEcho;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use topic_map::{
-    METERING_METER_AVAILABLE, METERING_METER_IDENTITY, METERING_METER_VALUES, SESSION_STATE,
-    SessionState,
+    METERING_METER_AVAILABLE, METERING_METER_ERROR, METERING_METER_IDENTITY, METERING_METER_VALUES,
+    MeterError, SESSION_STATE, SessionState,
 };
 
-use meter::Meter;
-use poll::{Finding, Poller};
+use meter::{Error as NoReading, Progress};
+use poll::Finding;
 use reading::Reading;
 use setup::Setup;
 use watch::Watch;
@@ -62,7 +64,7 @@ pub async fn run(ctx: Context) -> Result<(), Error> {
         port = %setup.line.port.display(),
         baud_rate = setup.line.baud_rate.bits_per_second(),
         parity = ?setup.line.parity,
-        address = setup.device.number(),
+        address = setup.device.map_or(String::from("to be found"), |device| device.to_string()),
         protocol = setup.protocol.key,
         "reading the meter"
     );
@@ -86,8 +88,11 @@ async fn rest(mut ctx: Context) -> Result<(), Error> {
 struct Daemon {
     ctx: Context,
     watch: Watch,
-    address: u8,
+    progress: Progress,
+    session_runs: bool,
     is_ready: bool,
+    /// What went wrong last since the last good reading; silence where nothing did.
+    trouble: MeterError,
     /// The last trouble told, so that it is told once and not every second.
     complaint: Option<String>,
 }
@@ -98,18 +103,19 @@ impl Daemon {
         Self {
             ctx,
             watch: Watch::new(Instant::now(), patience, setup.interval),
-            address: setup.device.number(),
+            progress: Progress::default(),
+            session_runs: false,
             is_ready: false,
+            trouble: MeterError::CommunicationError,
             complaint: None,
         }
     }
 
     async fn run(mut self, setup: Setup) {
-        let patience = setup.protocol.unavailable_after;
-        let meter = Meter::new(Bus::new(setup.line), setup.device, setup.protocol);
         let (sender, mut findings) = mpsc::channel(1);
-        tokio::spawn(Poller::new(meter, patience).run(sender));
+        tokio::spawn(poll::run(setup, self.progress.clone(), sender));
         self.ctx.bus.subscribe(&SESSION_STATE);
+        let mut heartbeat = tokio::time::interval(self.ctx.supervisor.heartbeat());
         loop {
             let deadline = self.watch.deadline();
             tokio::select! {
@@ -117,10 +123,19 @@ impl Daemon {
                 event = self.ctx.bus.recv() => self.hear(&event),
                 Some(finding) = findings.recv() => self.found(finding),
                 () = until(deadline) => self.overdue(),
+                _ = heartbeat.tick() => self.beat(),
             }
         }
         // Nobody reads the meter any more.
         self.ctx.bus.publish(&METERING_METER_AVAILABLE, &false);
+    }
+
+    /// The task that reads is the one whose health matters; a slow meter may take ten
+    /// seconds for one request.
+    fn beat(&self) {
+        if self.progress.take() {
+            self.ctx.supervisor.alive();
+        }
     }
 
     fn hear(&mut self, event: &Event) {
@@ -132,32 +147,36 @@ impl Daemon {
 
     fn hear_session(&mut self, message: &Message) {
         match message.on(&SESSION_STATE) {
-            Some(Ok(state)) => self.watch.session(is_session(state)),
+            Some(Ok(state)) => {
+                self.session_runs = is_session(state);
+                self.watch.session(self.session_runs);
+            }
             Some(Err(error)) => tracing::warn!(topic = message.topic, %error, "ignored"),
             None => {}
         }
     }
 
     fn found(&mut self, finding: Finding) {
-        // The findings come from the task whose health matters.
-        self.ctx.supervisor.alive();
         match finding {
             Finding::Identified(identity) => {
                 tracing::info!(
+                    name = identity.name,
                     model = identity.model.name,
+                    address = identity.address.number(),
                     serial = identity.serial.as_deref().unwrap_or("unknown"),
                     "meter found"
                 );
-                let identity = publish::identity(identity, self.address);
+                let identity = publish::identity(identity);
                 self.ctx.bus.publish(&METERING_METER_IDENTITY, &identity);
             }
             Finding::Read(reading) => self.read(reading),
-            Finding::Failed(error) => self.complain(error.to_string()),
+            Finding::Failed(error) => self.failed(&error),
         }
     }
 
     fn read(&mut self, reading: Reading) {
         self.complaint = None;
+        self.trouble = MeterError::CommunicationError;
         let verdict = self.watch.good(Instant::now(), &reading);
         if verdict.publish
             && let Some(values) = publish::values(reading, Utc::now())
@@ -166,6 +185,7 @@ impl Daemon {
         }
         if verdict.became_available {
             tracing::info!("the meter answers");
+            self.ctx.bus.publish(&METERING_METER_ERROR, &None);
             self.publish_available(true);
         }
     }
@@ -173,6 +193,9 @@ impl Daemon {
     fn overdue(&mut self) {
         if self.watch.overdue(Instant::now()) {
             tracing::error!("no good reading of the meter: it counts as unavailable");
+            self.ctx
+                .bus
+                .publish(&METERING_METER_ERROR, &Some(self.trouble));
             self.publish_available(false);
         }
     }
@@ -183,6 +206,15 @@ impl Daemon {
             self.is_ready = true;
             self.ctx.supervisor.ready();
         }
+    }
+
+    fn failed(&mut self, error: &NoReading) {
+        let trouble = trouble::class(error, self.session_runs);
+        if self.trouble != trouble && self.watch.is_unavailable() {
+            self.ctx.bus.publish(&METERING_METER_ERROR, &Some(trouble));
+        }
+        self.trouble = trouble;
+        self.complain(error.to_string());
     }
 
     fn complain(&mut self, trouble: String) {

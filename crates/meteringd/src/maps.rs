@@ -2,13 +2,34 @@
 //!
 //! Addresses are those on the wire, zero based. A model's reads never ask the same
 //! function for the same number of registers twice, so that an answer which comes
-//! too late can't pass for another one.
+//! too late can't pass for another one; where the meter doesn't let that be, the model
+//! has a [`Model::fence`].
 
+mod abb;
+mod dzg;
 mod eastron;
+mod elecnova;
+mod gavazzi;
+mod iskra;
 mod klefr;
+mod number;
+mod phoenix;
+mod socomec;
+mod sunspec;
 
+pub use abb::EV3;
+pub use dzg::DVH4013;
 pub use eastron::{METER_CODE, METER_CODES, SDM72DM_V1, SDM72DM_V2, SDM230, SDM630};
+pub use elecnova::{DDS1946, DTS1946};
+pub use gavazzi::{EM100, EM300};
+pub use iskra::{ISKRA_MODELS, WM3M4, WM3M4C};
 pub use klefr::{KLEFR_693X, KLEFR_694X};
+pub use number::{Kind, NotMeasured, WordOrder};
+pub use phoenix::EEM350;
+pub use socomec::COUNTIS_E0X;
+pub use sunspec::{
+    COMMON, END_OF_MODELS, MAGIC, MARKER_ADDRESSES, SUNSPEC_MODELS, marker, model_header,
+};
 
 use rs485::ReadFunction;
 
@@ -27,6 +48,13 @@ pub struct Model {
     pub registers: &'static [Register],
     /// Where the serial number stands, if the meter tells it (guide 7.3.3).
     pub serial: Option<Serial>,
+    /// Where the meter tells its own name, as text.
+    pub designation: Option<Read>,
+    /// A request that the meter refuses. Sent after a failure, it shows by its refusal
+    /// that no late answer is under way: for models whose answers all look alike.
+    pub fence: Option<Read>,
+    /// What to know about the table: gaps, assumptions, choices.
+    pub remark: &'static str,
 }
 
 /// One request.
@@ -57,10 +85,25 @@ pub struct Register {
     pub order: WordOrder,
     /// What the number on the wire is multiplied by to get [`Quantity::unit`].
     pub scale: f64,
+    /// The register, signed, with a power of ten that multiplies it as well.
+    pub exponent: Option<u16>,
+    /// What the meter sends for a value that it doesn't have.
+    pub not_measured: NotMeasured,
     /// Where that is written.
     pub source: &'static str,
     /// How sure it is.
     pub confidence: Confidence,
+}
+
+/// What the rows of a table have in common.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    function: ReadFunction,
+    kind: Kind,
+    order: WordOrder,
+    not_measured: NotMeasured,
+    source: &'static str,
+    confidence: Confidence,
 }
 
 /// What is measured; only what flows to the vehicle (guide 7.3.3).
@@ -91,24 +134,6 @@ pub enum Phase {
     L3,
 }
 
-/// Types on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// IEEE 754, two registers.
-    F32,
-    /// Unsigned, two registers.
-    U32,
-}
-
-/// Which word of a number comes first; inside a word it is always the high byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordOrder {
-    /// The high word.
-    HighFirst,
-    /// The low word.
-    LowFirst,
-}
-
 /// How sure a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
@@ -116,24 +141,30 @@ pub enum Confidence {
     High,
     /// One good source.
     Medium,
+    /// One weak source, or the map of a sibling.
+    Low,
 }
 
 /// Where a serial number stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Serial {
-    /// The request: an unsigned number in two registers.
+    /// The request.
     pub read: Read,
     /// How it is printed on the meter.
     pub form: SerialForm,
+    /// How sure that is.
+    pub confidence: Confidence,
 }
 
 /// How a serial number is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SerialForm {
-    /// As a decimal number.
+    /// As a decimal number, two registers.
     Decimal,
-    /// As eight hexadecimal digits.
+    /// As hexadecimal digits, four per register; so are packed decimal digits.
     Hexadecimal,
+    /// As text, one or two characters per register.
+    Text,
 }
 
 impl Model {
@@ -153,46 +184,88 @@ impl Model {
 }
 
 impl Read {
-    /// The words of `register`, when this read holds them.
-    pub fn words_of<'w>(&self, register: &Register, words: &'w [u16]) -> Option<&'w [u16]> {
-        let offset = usize::from(register.address.checked_sub(self.start)?);
-        let words = words.get(offset..offset + usize::from(register.kind.words()))?;
-        (self.function == register.function).then_some(words)
+    /// The word at `address`, when this read, answered by `words`, holds it.
+    fn word(&self, address: u16, words: &[u16]) -> Option<u16> {
+        let offset = usize::from(address.checked_sub(self.start)?);
+        words.get(offset).copied()
+    }
+
+    /// Whether it holds all of `register`.
+    pub fn holds(&self, register: &Register) -> bool {
+        let end = self.start + self.count;
+        let whole = register.alone();
+        self.function == register.function
+            && whole.start >= self.start
+            && whole.start + whole.count <= end
+    }
+
+    /// This read, for a map that starts at `base`.
+    #[must_use]
+    pub const fn from_base(self, base: u16) -> Self {
+        Self {
+            start: self.start.wrapping_add(base),
+            ..self
+        }
     }
 }
 
 impl Register {
-    /// The request for this value alone.
+    /// The request for this value alone, with its exponent.
     pub const fn alone(&self) -> Read {
+        let end = self.address + self.kind.words();
+        let (start, end) = match self.exponent {
+            Some(exponent) if exponent < self.address => (exponent, end),
+            Some(exponent) if exponent >= end => (self.address, exponent + 1),
+            _ => (self.address, end),
+        };
         Read {
             function: self.function,
-            start: self.address,
-            count: self.kind.words(),
+            start,
+            count: end - start,
         }
     }
 
-    /// The value in [`Quantity::unit`]; `None` when `words` has the wrong length.
-    pub fn value(&self, words: &[u16]) -> Option<f64> {
-        let &[first, second] = words else { return None };
-        let (high, low) = match self.order {
-            WordOrder::HighFirst => (first, second),
-            WordOrder::LowFirst => (second, first),
+    /// The value in [`Quantity::unit`] out of the answer to `read`; `None` when it
+    /// isn't there or the meter says that it doesn't measure it.
+    pub fn value(&self, read: &Read, words: &[u16]) -> Option<f64> {
+        if !read.holds(self) {
+            return None;
+        }
+        let first = usize::from(self.address - read.start);
+        let own = words.get(first..first + usize::from(self.kind.words()))?;
+        let bits = self.order.join(own);
+        if self.kind.is_not_measured(bits, self.not_measured) {
+            return None;
+        }
+        let exponent = match self.exponent {
+            // An exponent is signed.
+            Some(address) => read.word(address, words)? as i16,
+            None => 0,
         };
-        let bits = u32::from(high) << 16 | u32::from(low);
-        let number = match self.kind {
-            Kind::F32 => shortest(f32::from_bits(bits)),
-            Kind::U32 => f64::from(bits),
-        };
-        Some(tidy(number * self.scale))
+        Some(number::scaled(self.kind.number(bits), exponent, self.scale))
     }
 }
 
-impl Kind {
-    /// Registers of one value.
-    pub const fn words(self) -> u16 {
-        match self {
-            Self::F32 | Self::U32 => 2,
+impl Style {
+    const fn row(&self, quantity: Quantity, phase: Phase, address: u16, scale: f64) -> Register {
+        Register {
+            quantity,
+            phase,
+            function: self.function,
+            address,
+            kind: self.kind,
+            order: self.order,
+            scale,
+            exponent: None,
+            not_measured: self.not_measured,
+            source: self.source,
+            confidence: self.confidence,
         }
+    }
+
+    /// A row of another type.
+    const fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 }
 
@@ -209,94 +282,21 @@ impl Quantity {
     }
 }
 
-/// The decimal number that a meter means by a float: 11.04, not 11.039999961853027.
-fn shortest(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::NAN)
+const fn holding(start: u16, count: u16) -> Read {
+    Read {
+        function: ReadFunction::Holding,
+        start,
+        count,
+    }
 }
 
-/// Without the noise of the multiplication.
-fn tidy(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
+const fn input(start: u16, count: u16) -> Read {
+    Read {
+        function: ReadFunction::Input,
+        start,
+        count,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    const MODELS: [&Model; 6] = [
-        &SDM230,
-        &SDM630,
-        &SDM72DM_V1,
-        &SDM72DM_V2,
-        &KLEFR_694X,
-        &KLEFR_693X,
-    ];
-
-    #[test]
-    fn every_value_is_read_once_and_within_the_meters_limit() {
-        for model in MODELS {
-            for register in model.registers {
-                let reads = model.reads.iter().filter(|read| {
-                    read.words_of(register, &vec![0; usize::from(read.count)])
-                        .is_some()
-                });
-                assert_eq!(reads.count(), 1, "{}: {register:?}", model.name);
-            }
-            for read in model.reads {
-                assert!(read.count <= model.longest_read, "{}: {read:?}", model.name);
-            }
-        }
-    }
-
-    #[test]
-    fn no_two_answers_of_a_model_have_the_same_form() {
-        for model in MODELS {
-            let reads = model
-                .reads
-                .iter()
-                .chain(model.serial.iter().map(|serial| &serial.read));
-            let mut forms = HashSet::new();
-            for read in reads {
-                let form = (read.function == ReadFunction::Input, read.count);
-                assert!(forms.insert(form), "{}: {read:?}", model.name);
-            }
-        }
-    }
-
-    #[test]
-    fn a_value_occurs_once_in_a_model() {
-        for model in MODELS {
-            for register in model.registers {
-                let same = |other: &&Register| {
-                    (other.quantity, other.phase) == (register.quantity, register.phase)
-                };
-                assert_eq!(
-                    model.registers.iter().filter(same).count(),
-                    1,
-                    "{register:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn numbers_are_decoded_in_either_word_order() {
-        let power = |kind, order, scale| Register {
-            kind,
-            order,
-            scale,
-            ..*SDM630.register(Quantity::Power, Phase::Total).unwrap()
-        };
-        let float = power(Kind::F32, WordOrder::HighFirst, 1000.0);
-        assert_eq!(float.value(&[0x4130, 0xA3D7]), Some(11_040.0));
-        let float = power(Kind::F32, WordOrder::LowFirst, 1000.0);
-        assert_eq!(float.value(&[0xA3D7, 0x4130]), Some(11_040.0));
-        let whole = power(Kind::U32, WordOrder::HighFirst, 0.1);
-        assert_eq!(whole.value(&[0x0001, 0xAF40]), Some(11_040.0));
-        assert_eq!(whole.value(&[0x0001]), None);
-        let float = power(Kind::F32, WordOrder::HighFirst, 1.0);
-        assert!(float.value(&[0x7FC0, 0x0000]).unwrap().is_nan());
-    }
-}
+mod tests;

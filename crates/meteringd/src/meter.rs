@@ -1,19 +1,24 @@
-//! A meter on the bus: find out what it is, read it.
+//! A meter on the bus: read it.
+
+mod identify;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rs485::{Bus, DeviceAddress};
 use tokio::time::{Instant, sleep_until};
 
-use crate::maps::{METER_CODE, METER_CODES, Model, Read, SDM230, SDM630, Serial, SerialForm};
-use crate::maps::{Phase, Quantity};
-use crate::protocol::{Detection, Protocol};
+use crate::maps::{Model, Read};
+use crate::protocol::Protocol;
 use crate::reading::{Implausible, Reading};
-
-/// Below this a phase isn't wired, in volts.
-const LEAST_MAINS_VOLTAGE: f64 = 50.0;
 
 /// Exception codes of a read that reaches beyond what the meter has or gives.
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
+
+/// How long nothing is sent when a fence gave no clear answer: no meter answers later.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Why there is no reading.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,22 @@ pub enum Error {
         /// What its Meter Code register says.
         code: String,
     },
+    /// A device answers that is none of the protocol's meters.
+    #[error("device {device} is no meter of ports[0]/meter/protocol {protocol:?}: {finding}")]
+    NotThisProtocol {
+        /// Its address.
+        device: DeviceAddress,
+        /// The configured protocol.
+        protocol: &'static str,
+        /// What was seen.
+        finding: String,
+    },
+    /// No address had a meter when the bus was searched.
+    #[error(
+        "no meter was found when the bus was searched for it: check the wiring and \
+         ports[0]/meter/parity, or set ports[0]/meter/address, then restart meteringd"
+    )]
+    NotFound,
     /// The answer can't be believed.
     #[error(transparent)]
     Implausible(#[from] Implausible),
@@ -41,9 +62,17 @@ pub enum Error {
 pub struct Identity {
     /// Its model.
     pub model: &'static Model,
+    /// Its name as it tells it, else that of the model.
+    pub name: String,
     /// Its serial number, where it tells it.
     pub serial: Option<String>,
+    /// Its Modbus address.
+    pub address: DeviceAddress,
 }
+
+/// Tells whether somebody still works.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<AtomicBool>);
 
 /// A device at an address that speaks a protocol.
 #[derive(Debug)]
@@ -51,44 +80,58 @@ pub struct Meter {
     bus: Bus,
     device: DeviceAddress,
     protocol: &'static Protocol,
+    progress: Progress,
     last_request: Option<Instant>,
+    /// Where the model's table starts: 0 but for SunSpec.
+    base: u16,
     /// The meter refuses reads with gaps: ask for each value alone.
     one_by_one: bool,
+    /// A request that is refused; see [`Model::fence`].
+    fence: Option<Read>,
+    /// The last request failed: its answer may still come.
+    is_doubtful: bool,
+    /// No request before this: answers to several requests may still come.
+    quiet_until: Option<Instant>,
+}
+
+impl Progress {
+    /// Something was done.
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something was done since this was last asked.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl Meter {
     /// Nothing is sent yet.
-    pub const fn new(bus: Bus, device: DeviceAddress, protocol: &'static Protocol) -> Self {
+    pub fn new(bus: Bus, device: DeviceAddress, protocol: &'static Protocol) -> Self {
         Self {
-            bus,
+            bus: bus.with_answer_limit(protocol.answer_limit),
             device,
             protocol,
+            progress: Progress::default(),
             last_request: None,
+            base: 0,
             one_by_one: false,
+            fence: None,
+            is_doubtful: false,
+            quiet_until: None,
         }
+    }
+
+    /// The same meter, which notes each request.
+    #[must_use]
+    pub fn with_progress(self, progress: Progress) -> Self {
+        Self { progress, ..self }
     }
 
     /// Its Modbus address.
     pub const fn address(&self) -> DeviceAddress {
         self.device
-    }
-
-    /// Find out which model answers, and its serial number.
-    ///
-    /// # Errors
-    /// When nothing answers, or nothing known.
-    pub async fn identify(&mut self) -> Result<Identity, Error> {
-        self.one_by_one = false;
-        let model = match self.protocol.detection {
-            Detection::Configured(model) => model,
-            Detection::MeterCode => self.by_meter_code().await?,
-            Detection::Phases { three, one } => self.by_phases(three, one, "none").await?,
-        };
-        let serial = match model.serial {
-            Some(serial) => self.serial(serial).await?,
-            None => None,
-        };
-        Ok(Identity { model, serial })
     }
 
     /// All values of the meter, as it tells them.
@@ -98,32 +141,42 @@ impl Meter {
     pub async fn read(&mut self, model: &'static Model) -> Result<Reading, Error> {
         if !self.one_by_one {
             match self.read_blocks(model).await {
-                Err(rs485::Error::Refused {
-                    code: code @ (ILLEGAL_ADDRESS | ILLEGAL_VALUE),
-                    ..
-                }) => {
+                Err((
+                    refused,
+                    rs485::Error::Refused {
+                        code: code @ (ILLEGAL_ADDRESS | ILLEGAL_VALUE),
+                        ..
+                    },
+                )) if model.fence.is_none() => {
                     tracing::warn!(
                         model = model.name,
                         code,
                         "the meter refuses reads of several values: they are read one by one"
                     );
                     self.one_by_one = true;
+                    // Single values all look alike; this refusal doesn't.
+                    self.fence = Some(refused);
                 }
-                result => return Ok(result?),
+                Err((_, error)) => return Err(error.into()),
+                Ok(reading) => return Ok(reading),
             }
         }
         self.read_one_by_one(model).await
     }
 
-    async fn read_blocks(&mut self, model: &'static Model) -> Result<Reading, rs485::Error> {
+    async fn read_blocks(
+        &mut self,
+        model: &'static Model,
+    ) -> Result<Reading, (Read, rs485::Error)> {
         let mut reading = Reading::default();
         for read in model.reads {
-            let words = self.request_twice(*read).await?;
+            let request = read.from_base(self.base);
+            let words = self
+                .request_twice(request)
+                .await
+                .map_err(|error| (request, error))?;
             for register in model.registers {
-                let value = read
-                    .words_of(register, &words)
-                    .and_then(|w| register.value(w));
-                if let Some(value) = value {
+                if let Some(value) = register.value(read, &words) {
                     reading.set(register.quantity, register.phase, value);
                 }
             }
@@ -134,75 +187,13 @@ impl Meter {
     async fn read_one_by_one(&mut self, model: &'static Model) -> Result<Reading, Error> {
         let mut reading = Reading::default();
         for register in model.registers {
-            let words = self.request_twice(register.alone()).await?;
-            if let Some(value) = register.value(&words) {
+            let alone = register.alone();
+            let words = self.request_twice(alone.from_base(self.base)).await?;
+            if let Some(value) = register.value(&alone, &words) {
                 reading.set(register.quantity, register.phase, value);
             }
         }
         Ok(reading)
-    }
-
-    async fn by_meter_code(&mut self) -> Result<&'static Model, Error> {
-        let code = match self.request(METER_CODE).await {
-            Ok(words) => words.first().copied().unwrap_or_default(),
-            // Old firmware refuses, or says nothing at all.
-            Err(rs485::Error::Refused { .. } | rs485::Error::NoAnswer { .. }) => {
-                return self.by_phases(&SDM630, &SDM230, "not readable").await;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if let Some((_, model, _)) = METER_CODES.iter().find(|(known, ..)| *known == code) {
-            return Ok(model);
-        }
-        let code = format!("{code:#06x}");
-        let model = self.by_phases(&SDM630, &SDM230, &code).await?;
-        tracing::warn!(
-            code,
-            model = model.name,
-            "unknown Meter Code; the model is a guess"
-        );
-        Ok(model)
-    }
-
-    /// `three` or `one`, after the voltages of L1 and L2; the two models agree in
-    /// where these stand.
-    async fn by_phases(
-        &mut self,
-        three: &'static Model,
-        one: &'static Model,
-        code: &str,
-    ) -> Result<&'static Model, Error> {
-        if self.has_voltage(three, Phase::L2).await? {
-            return Ok(three);
-        }
-        if self.has_voltage(one, Phase::L1).await? {
-            return Ok(one);
-        }
-        Err(Error::UnknownModel {
-            code: code.to_owned(),
-        })
-    }
-
-    async fn has_voltage(&mut self, model: &Model, phase: Phase) -> Result<bool, Error> {
-        let Some(register) = model.register(Quantity::Voltage, phase) else {
-            return Ok(false);
-        };
-        match self.request(register.alone()).await {
-            Ok(words) => Ok(register
-                .value(&words)
-                .is_some_and(|volts| volts >= LEAST_MAINS_VOLTAGE)),
-            Err(rs485::Error::Refused { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// A meter that doesn't know its number is no worse for that.
-    async fn serial(&mut self, serial: Serial) -> Result<Option<String>, Error> {
-        match self.request(serial.read).await {
-            Ok(words) => Ok(serial_text(&words, serial.form)),
-            Err(rs485::Error::Refused { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Once more after a disturbance: one lost frame is no outage.
@@ -218,6 +209,48 @@ impl Meter {
     }
 
     async fn request(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
+        if self.is_doubtful {
+            self.pass_fence().await?;
+        }
+        self.send(read).await
+    }
+
+    /// Make sure that the answer to an earlier request is not taken for the next one,
+    /// where it could be.
+    ///
+    /// The meter answers in turn. So the refusal of the only fence on the way shows that
+    /// nothing else is; where the fence is lost as well, only time helps.
+    async fn pass_fence(&mut self) -> Result<(), rs485::Error> {
+        let Some(fence) = self.fence else {
+            return Ok(());
+        };
+        let result = self.send(fence).await;
+        if matches!(result, Err(rs485::Error::Refused { .. })) {
+            self.is_doubtful = false;
+            return Ok(());
+        }
+        self.is_doubtful = true;
+        self.quiet_until = Some(Instant::now() + QUIET);
+        match result {
+            Err(error) => Err(error),
+            Ok(_) => {
+                if self.one_by_one {
+                    // It takes reads of several values after all.
+                    self.one_by_one = false;
+                    self.fence = None;
+                }
+                Err(rs485::Error::ForeignAnswer {
+                    device: self.device,
+                    detail: "it answers a request before".into(),
+                })
+            }
+        }
+    }
+
+    async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
+        if let Some(quiet) = self.quiet_until.take() {
+            sleep_until(quiet).await;
+        }
         if let Some(last) = self.last_request {
             sleep_until(last + self.protocol.pause).await;
         }
@@ -227,35 +260,14 @@ impl Meter {
             count,
         } = read;
         let result = self.bus.read(self.device, function, start, count).await;
+        self.progress.note();
         self.last_request = Some(Instant::now());
+        self.is_doubtful = match &result {
+            Ok(_) => false,
+            // It may be that of a fence.
+            Err(rs485::Error::Refused { .. }) => self.fence.is_some(),
+            Err(error) => error.leaves_the_line_doubtful(),
+        };
         result
-    }
-}
-
-fn serial_text(words: &[u16], form: SerialForm) -> Option<String> {
-    let &[high, low] = words else { return None };
-    let number = u32::from(high) << 16 | u32::from(low);
-    let text = match form {
-        SerialForm::Decimal => number.to_string(),
-        SerialForm::Hexadecimal => format!("{number:08X}"),
-    };
-    (number != 0).then_some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serial_numbers_read_as_printed() {
-        assert_eq!(
-            serial_text(&[0x00BC, 0x614E], SerialForm::Decimal).unwrap(),
-            "12345678"
-        );
-        assert_eq!(
-            serial_text(&[0x2101, 0x0042], SerialForm::Hexadecimal).unwrap(),
-            "21010042"
-        );
-        assert_eq!(serial_text(&[0, 0], SerialForm::Decimal), None);
     }
 }

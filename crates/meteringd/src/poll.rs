@@ -5,14 +5,19 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use rs485::Bus;
+
 use crate::maps::Model;
-use crate::meter::{Error, Identity, Meter};
+use crate::meter::{Error, Identity, Meter, Progress};
+use crate::protocol::Detection;
 use crate::reading::{Judge, Reading};
+use crate::scan::{self, Pace};
+use crate::setup::Setup;
 
 /// From one reading of a meter that answers to the next.
 const READING_INTERVAL: Duration = Duration::from_secs(1);
-/// From a failed search to the next: each holds the bus for up to a second and a
-/// half, and an RFID reader may share it.
+/// From a failed search to the next: each keeps the bus busy for two seconds, and
+/// an RFID reader may share it.
 const SEARCH_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the meter said.
@@ -24,6 +29,35 @@ pub enum Finding {
     Read(Reading),
     /// No reading.
     Failed(Error),
+}
+
+/// Find the meter's address where it isn't known, then read it until nobody listens.
+pub async fn run(setup: Setup, progress: Progress, findings: mpsc::Sender<Finding>) {
+    let patience = setup.protocol.unavailable_after;
+    let mut bus = Bus::new(setup.line);
+    let device = match (setup.device, &setup.protocol.detection) {
+        (None, Detection::Configured(model)) => {
+            scan::find(&mut bus, model, Pace::USUAL, &progress).await
+        }
+        (device, _) => device,
+    };
+    let Some(device) = device else {
+        return rest_unfound(&progress, &findings).await;
+    };
+    let meter = Meter::new(bus, device, setup.protocol).with_progress(progress);
+    Poller::new(meter, patience).run(findings).await;
+}
+
+/// The guide wants one search only (guide 7.3.6.2): it keeps the bus busy for a minute.
+async fn rest_unfound(progress: &Progress, findings: &mpsc::Sender<Finding>) {
+    while findings
+        .send(Finding::Failed(Error::NotFound))
+        .await
+        .is_ok()
+    {
+        progress.note();
+        sleep_until(Instant::now() + SEARCH_PAUSE).await;
+    }
 }
 
 /// Reads a meter for ever.

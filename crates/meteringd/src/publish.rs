@@ -28,12 +28,12 @@ pub fn values(reading: Reading, time: DateTime<Utc>) -> Option<MeterValues> {
 }
 
 /// The payload of `port0/metering/meter/identity`.
-pub fn identity(identity: Identity, address: u8) -> MeterIdentity {
+pub fn identity(identity: Identity) -> MeterIdentity {
     MeterIdentity {
         protocol: identity.model.protocol.to_owned(),
-        model: identity.model.name.to_owned(),
+        model: identity.name,
         serial: identity.serial,
-        address,
+        address: identity.address.number(),
     }
 }
 
@@ -77,10 +77,12 @@ mod tests {
     fn an_identity_names_the_protocol_that_was_found() {
         let found = Identity {
             model: &SDM630,
+            name: SDM630.name.to_owned(),
             serial: Some("12345678".into()),
+            address: rs485::DeviceAddress::new(1).unwrap(),
         };
         assert_eq!(
-            identity(found, 1).encode(),
+            identity(found).encode(),
             "{\"protocol\":\"eastron,sdm630\",\"model\":\"Eastron SDM630\",\
              \"serial\":\"12345678\",\"address\":1}"
         );

@@ -121,7 +121,7 @@ impl Judge {
                 return Err(Implausible::Jump { before, now });
             }
         }
-        self.energy = reading.energy;
+        self.energy = reading.energy.or(self.energy);
         self.continuous = true;
         Ok(import_only(reading))
     }

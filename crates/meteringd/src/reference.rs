@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use rs485::{Parity, ReadFunction};
 
-use crate::maps::{Confidence, METER_CODES, Model, Phase, Quantity, Read};
-use crate::protocol::{Detection, PROTOCOLS, Protocol};
+use crate::maps::{Confidence, METER_CODES, Model, Phase, Quantity, Read, Register};
+use crate::protocol::{Detection, PROTOCOLS, Protocol, models};
 
 /// The text of `docs/reference/meters.md`.
 pub fn reference_page() -> String {
@@ -51,6 +51,12 @@ defaults where they are present.
 ";
 
 const DETECTION: &str = "
+`dzg` without an address searches the bus once, at start, for the address that follows from the
+serial number: 0x01 to 0x99 as decimal digits, then the rest of 1 to 99, in less than a minute, with
+the port free between two addresses. Not found, it is not searched again until a restart.
+
+`sunspec` waits up to 10 s for an answer, as the BZR Bauer BSM may need; give it a bus of its own.
+
 Meter Codes (holding register 0xfc02) that `eastron` knows; with another code, or none, a meter with
 voltage at L2 is taken for an SDM630, one without for an SDM230, and the log says so:
 
@@ -70,28 +76,25 @@ fn protocol_row(page: &mut String, protocol: &Protocol) {
         Detection::Phases { three, one } => {
             format!("{} with voltage at L2, else {}", three.name, one.name)
         }
+        Detection::FrequencyPlace { three, one } => {
+            format!(
+                "{} or {}, by the place of the mains frequency",
+                three.name, one.name
+            )
+        }
+        Detection::Name(_) => "by the name that it tells".to_owned(),
+        Detection::SunSpec => "the first meter model that the device lists".to_owned(),
     };
+    let address = protocol
+        .address
+        .map_or("searched".to_owned(), |address| address.to_string());
     let _ = writeln!(
         page,
-        "| `{}` | {} | {parity} | {} | {} s | {model} |",
+        "| `{}` | {} | {parity} | {address} | {} s | {model} |",
         protocol.key,
         protocol.baud_rate.bits_per_second(),
-        protocol.address,
         protocol.unavailable_after.as_secs(),
     );
-}
-
-/// Every model once, in the order of the protocols.
-fn models() -> Vec<&'static Model> {
-    let mut models = Vec::new();
-    for protocol in PROTOCOLS {
-        match protocol.detection {
-            Detection::Configured(model) => models.push(model),
-            Detection::MeterCode => {}
-            Detection::Phases { three, one } => models.extend([three, one]),
-        }
-    }
-    models
 }
 
 fn model_section(page: &mut String, model: &Model) {
@@ -106,9 +109,20 @@ fn model_section(page: &mut String, model: &Model) {
     );
     match model.serial {
         Some(serial) => {
-            let _ = writeln!(page, "Serial number: {}.\n", read_text(&serial.read));
+            let _ = writeln!(
+                page,
+                "\nSerial number: {}; confidence {}.\n",
+                read_text(&serial.read),
+                confidence(serial.confidence)
+            );
         }
-        None => page.push_str("It doesn't tell its serial number.\n\n"),
+        None => page.push_str("\nIt doesn't tell its serial number.\n\n"),
+    }
+    if let Some(name) = model.designation {
+        let _ = writeln!(page, "Name: {}.\n", read_text(&name));
+    }
+    if !model.remark.is_empty() {
+        let _ = writeln!(page, "{}\n", model.remark);
     }
     page.push_str("| quantity | phase | function | address | type | order | factor | unit | source | confidence |\n");
     page.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
@@ -122,11 +136,19 @@ fn model_section(page: &mut String, model: &Model) {
             register.address,
             register.kind,
             register.order,
-            register.scale,
+            factor(register),
             register.quantity.unit(),
             register.source,
             confidence(register.confidence),
         );
+    }
+}
+
+/// What the number is multiplied by.
+fn factor(register: &Register) -> String {
+    match register.exponent {
+        Some(address) => format!("{} x 10^[{address:#06x}]", register.scale),
+        None => register.scale.to_string(),
     }
 }
 
@@ -169,6 +191,7 @@ const fn confidence(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::High => "high",
         Confidence::Medium => "medium",
+        Confidence::Low => "low",
     }
 }
 

@@ -12,8 +12,8 @@ use crate::protocol::{Protocol, Unsupported};
 pub struct Setup {
     /// The line it is on.
     pub line: Line,
-    /// Its address.
-    pub device: DeviceAddress,
+    /// Its address; `None`: to be searched.
+    pub device: Option<DeviceAddress>,
     /// Its protocol.
     pub protocol: &'static Protocol,
     /// How often readings are published outside a session.
@@ -46,7 +46,7 @@ impl Setup {
             None => protocol.baud_rate,
         };
         let device = match meter.address {
-            Some(address) => DeviceAddress::new(address).ok_or(Unusable::Address(address))?,
+            Some(address) => Some(DeviceAddress::new(address).ok_or(Unusable::Address(address))?),
             None => protocol.address,
         };
         let parity = meter.parity.map_or(protocol.parity, parity);
@@ -87,6 +87,31 @@ mod tests {
         Setup::new(&customer.port().meter, LocalEcho::Present)
     }
 
+    // covers: MET-002
+    #[test]
+    fn every_protocol_of_the_guide_is_accepted() {
+        for protocol in [
+            "dzg",
+            "eastron",
+            "eastron,sdm230",
+            "eastron,sdm630",
+            "eastron,sdm72dm-v1",
+            "eastron,sdm72dm-v2",
+            "elecnova,dds1946",
+            "elecnova,dts1946",
+            "gavazzi",
+            "klefr",
+            "eem-350-d-mcb",
+            "abb",
+            "iskra",
+            "socomec",
+            "sunspec",
+        ] {
+            let setup = setup(&format!("\"protocol\": \"{protocol}\"")).unwrap();
+            assert_eq!(setup.protocol.key, protocol);
+        }
+    }
+
     // covers: MET-003
     #[test]
     fn absent_keys_follow_the_protocol() {
@@ -94,7 +119,7 @@ mod tests {
         assert_eq!(setup.line.port.to_str(), Some("/dev/ttymxc0"));
         assert_eq!(setup.line.baud_rate.bits_per_second(), 9600);
         assert_eq!(setup.line.parity, Parity::None);
-        assert_eq!(setup.device.number(), 1);
+        assert_eq!(setup.device, DeviceAddress::new(1));
         assert_eq!(setup.interval, Duration::from_secs(30));
     }
 
@@ -109,13 +134,14 @@ mod tests {
         assert_eq!(setup.line.port.to_str(), Some("/dev/ttymxc4"));
         assert_eq!(setup.line.baud_rate.bits_per_second(), 2400);
         assert_eq!(setup.line.parity, Parity::Even);
-        assert_eq!(setup.device.number(), 7);
+        assert_eq!(setup.device, DeviceAddress::new(7));
         assert_eq!(setup.interval, Duration::from_secs(5));
     }
 
     #[test]
-    fn a_protocol_of_a_later_version_is_refused() {
-        let error = setup("\"protocol\": \"iskra\"").unwrap_err();
-        assert!(error.to_string().contains("\"iskra\""), "{error}");
+    fn a_meter_without_a_factory_address_is_searched_unless_it_is_configured() {
+        assert_eq!(setup("\"protocol\": \"dzg\"").unwrap().device, None);
+        let configured = setup("\"protocol\": \"dzg\", \"address\": 57").unwrap();
+        assert_eq!(configured.device, DeviceAddress::new(57));
     }
 }

@@ -84,6 +84,11 @@ impl Watch {
             .then(|| self.last_good + self.unavailable_after)
     }
 
+    /// Whether the meter counts as unavailable.
+    pub fn is_unavailable(&self) -> bool {
+        self.availability == Availability::Unavailable
+    }
+
     /// Whether the meter has just become unavailable.
     pub fn overdue(&mut self, now: Instant) -> bool {
         let overdue = self.deadline().is_some_and(|deadline| now >= deadline);

@@ -15,8 +15,8 @@ use simulator::meter::{Fault, MeterConfig, MeterPort};
 use simulator::mosquitto::Mosquitto;
 use simulator::{MeterSource, Readings};
 use topic_map::{
-    METERING_METER_AVAILABLE, METERING_METER_IDENTITY, METERING_METER_VALUES, MeterIdentity,
-    MeterValues, SESSION_STATE, SessionState,
+    METERING_METER_AVAILABLE, METERING_METER_ERROR, METERING_METER_IDENTITY, METERING_METER_VALUES,
+    MeterError, MeterIdentity, MeterValues, SESSION_STATE, SessionState,
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -77,6 +77,9 @@ struct Bench {
 #[derive(Default)]
 struct Seen {
     available: Option<bool>,
+    /// How often it became unavailable.
+    outages: usize,
+    error: Option<MeterError>,
     identity: Option<MeterIdentity>,
     values: Vec<MeterValues>,
 }
@@ -88,6 +91,10 @@ impl Bench {
     }
 
     fn prepare(model: &str, settings: &str, prepare: impl FnOnce(&MeterPort)) -> Self {
+        Self::at(1, model, settings, prepare)
+    }
+
+    fn at(address: u8, model: &str, settings: &str, prepare: impl FnOnce(&MeterPort)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let load = Load(Arc::new(Mutex::new(Readings {
             voltage: [230.0; 3],
@@ -97,7 +104,7 @@ impl Bench {
         })));
         let config = MeterConfig {
             model: model.into(),
-            address: 1,
+            address,
             link: None,
         };
         let meter = MeterPort::start(config, load.clone()).unwrap();
@@ -105,6 +112,7 @@ impl Bench {
         let broker = Mosquitto::start(directory.path()).unwrap();
         let bus = Bus::connect("test", "127.0.0.1", broker.port());
         bus.subscribe(&METERING_METER_AVAILABLE);
+        bus.subscribe(&METERING_METER_ERROR);
         bus.subscribe(&METERING_METER_IDENTITY);
         bus.subscribe(&METERING_METER_VALUES);
         let customer = format!(
@@ -143,7 +151,12 @@ impl Bench {
             return;
         };
         if let Some(available) = message.on(&METERING_METER_AVAILABLE) {
-            self.seen.available = Some(available.unwrap());
+            let available = available.unwrap();
+            self.seen.outages += usize::from(!available);
+            self.seen.available = Some(available);
+        }
+        if let Some(error) = message.on(&METERING_METER_ERROR) {
+            self.seen.error = error.unwrap();
         }
         if let Some(identity) = message.on(&METERING_METER_IDENTITY) {
             self.seen.identity = Some(identity.unwrap());
@@ -381,12 +394,148 @@ async fn a_disturbed_line_is_survived() {
     }
 }
 
+// covers: MET-005
 #[tokio::test]
-async fn a_protocol_of_a_later_version_ends_the_daemon_with_the_code_for_bad_configuration() {
-    let mut bench = Bench::start("eastron/sdm630", "\"protocol\": \"iskra\"");
+async fn a_dzg_is_searched_once_and_read_where_it_was_found() {
+    let mut bench = Bench::at(0x12, "dzg/dvh4013", "\"protocol\": \"dzg\"", |_| {});
+    bench.until_available().await;
+    bench
+        .until("identity", |seen| seen.identity.is_some())
+        .await;
+    assert_eq!(bench.seen.identity.clone().unwrap().address, 0x12);
+    let asked = |bench: &Bench| {
+        bench
+            .meter
+            .heard()
+            .iter()
+            .map(|heard| heard.slave)
+            .collect()
+    };
+    let slaves: Vec<u8> = asked(&bench);
+    let (search, reading) = slaves.split_at(12);
+    assert_eq!(search, [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12]);
+    assert!(reading.iter().all(|slave| *slave == 0x12), "{slaves:?}");
+
+    bench.meter.go_silent();
+    bench.until_unavailable().await;
+    bench.meter.answer();
+    bench
+        .until("available meter", |seen| seen.available == Some(true))
+        .await;
+    let slaves: Vec<u8> = asked(&bench);
+    assert!(
+        slaves[12..].iter().all(|slave| *slave == 0x12),
+        "{slaves:?}"
+    );
+}
+
+// covers: MET-007
+#[tokio::test]
+async fn a_dzg_with_a_configured_address_is_not_searched() {
+    let settings = "\"protocol\": \"dzg\", \"address\": 57";
+    let mut bench = Bench::at(57, "dzg/dvh4013", settings, |_| {});
+    bench.until_available().await;
+    let heard = bench.meter.heard();
+    assert!(heard.iter().all(|request| request.slave == 57), "{heard:?}");
+}
+
+// covers: MET-022
+#[tokio::test]
+async fn a_meter_that_takes_nine_seconds_for_an_answer_is_no_failure() {
+    let settings = "\"protocol\": \"sunspec\", \"publish_settings\": { \"timer\": 1 }";
+    let mut bench = Bench::at(42, "sunspec/bsm-ws36a", settings, |_| {});
+    bench.until_available().await;
+    bench.meter.inject(Fault::Delay(Duration::from_secs(9)));
+    bench.load.change(|load| load.energy_wh = 1_000_010.0);
+    bench
+        .until("the new energy", |seen| {
+            seen.values
+                .last()
+                .is_some_and(|values| values.energy_wh == Some(1_000_010.0))
+        })
+        .await;
+    assert_eq!(bench.seen.outages, 0);
+    assert_eq!(bench.seen.error, None);
+}
+
+// covers: MET-031
+#[tokio::test]
+async fn each_trouble_is_told_by_its_word() {
+    let settings = "\"protocol\": \"eastron,sdm630\", \"publish_settings\": { \"timer\": 1 }";
+    let mut bench = Bench::start("eastron/sdm630", settings);
+    bench.until_available().await;
+    for (fault, session, word) in [
+        (
+            Fault::Silence,
+            SessionState::Idle,
+            MeterError::CommunicationError,
+        ),
+        (
+            Fault::DamagedAnswer,
+            SessionState::Charging,
+            MeterError::CommunicationError,
+        ),
+        (
+            Fault::Exception(4),
+            SessionState::Idle,
+            MeterError::InternalError,
+        ),
+        (Fault::Reset, SessionState::Idle, MeterError::IdleMeterError),
+        (
+            Fault::Rollover(1_000_000.0),
+            SessionState::Charging,
+            MeterError::ActiveMeterError,
+        ),
+        (
+            Fault::Nonsense(f32::NAN),
+            SessionState::Charging,
+            MeterError::ActiveMeterError,
+        ),
+    ] {
+        bench.bus.publish(&SESSION_STATE, &session);
+        bench.meter.inject(fault);
+        bench
+            .until(word.as_str(), |seen| {
+                seen.available == Some(false) && seen.error == Some(word)
+            })
+            .await;
+        bench.meter.answer();
+        bench
+            .until("available meter", |seen| {
+                seen.available == Some(true) && seen.error.is_none()
+            })
+            .await;
+    }
+    for values in &bench.seen.values {
+        assert_eq!(values.energy_wh, Some(1_000_000.0));
+    }
+}
+
+#[tokio::test]
+async fn a_klefr_that_checks_itself_after_a_power_cycle_is_no_failure() {
+    let settings = "\"protocol\": \"klefr\", \"publish_settings\": { \"timer\": 1 }";
+    let mut bench = Bench::start("klefr/694x", settings);
+    bench.until_available().await;
+    bench.load.change(|load| load.energy_wh = 1_000_010.0);
+    bench
+        .meter
+        .inject(Fault::PowerCycle(Duration::from_secs(5)));
+    bench
+        .until("the new energy", |seen| {
+            seen.values
+                .last()
+                .is_some_and(|values| values.energy_wh == Some(1_000_010.0))
+        })
+        .await;
+    assert_eq!(bench.seen.outages, 0);
+}
+
+#[tokio::test]
+async fn an_impossible_setting_ends_the_daemon_with_the_code_for_bad_configuration() {
+    let mut bench = Bench::start("eastron/sdm630", "\"protocol\": \"abb\", \"baudrate\": 300");
     assert_eq!(bench.daemon.exit_status().code(), Some(78));
     bench
-        .until_said("ports[0]/meter/protocol is \"iskra\"; this version supports eastron")
+        .until_said("ports[0]/meter/baudrate is 300; it must be 1200 to 115200")
         .await;
 }
 

@@ -4,10 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use meteringd::meter::{Error, Identity, Meter};
+use meteringd::maps::DVH4013;
+use meteringd::meter::{Error, Identity, Meter, Progress};
 use meteringd::protocol::Protocol;
 use meteringd::reading::Reading;
-use rs485::{BaudRate, Bus, DeviceAddress, Line, LocalEcho, Parity};
+use meteringd::scan::{self, Pace};
+use rs485::{BaudRate, Bus, DeviceAddress, Line, LocalEcho, Parity, ReadFunction};
 use simulator::meter::{Fault, MeterConfig, MeterPort};
 use simulator::{MeterSource, Readings};
 use topic_map::PerPhase;
@@ -30,23 +32,30 @@ impl MeterSource for Load {
 }
 
 fn simulated(model: &str, load: Readings) -> MeterPort {
+    simulated_at(1, model, load)
+}
+
+fn simulated_at(address: u8, model: &str, load: Readings) -> MeterPort {
     let config = MeterConfig {
         model: model.into(),
-        address: 1,
+        address,
         link: None,
     };
     MeterPort::start(config, Load(Arc::new(Mutex::new(load)))).unwrap()
 }
 
-fn reader(port: &MeterPort, protocol: &str) -> Meter {
-    let line = Line {
+fn bus(port: &MeterPort) -> Bus {
+    Bus::new(Line {
         port: port.path().into(),
         baud_rate: BaudRate::B9600,
         parity: Parity::None,
         echo: LocalEcho::Present,
-    };
+    })
+}
+
+fn reader(port: &MeterPort, protocol: &str) -> Meter {
     let protocol = Protocol::named(protocol).unwrap();
-    Meter::new(Bus::new(line), DeviceAddress::new(1).unwrap(), protocol)
+    Meter::new(bus(port), DeviceAddress::new(1).unwrap(), protocol)
 }
 
 async fn read(port: &MeterPort, protocol: &str) -> (Identity, Reading) {
@@ -105,51 +114,192 @@ fn total_only_reference() -> Reading {
     }
 }
 
-// covers: MET-014, MET-015, MET-018, MET-020
-#[tokio::test]
-async fn every_model_gives_every_quantity_and_its_serial_number() {
-    let klefr = Reading {
-        current: three(None, 16.0),
-        ..three_phase_reference()
+/// Energy as a register shows it that counts in steps of `step` Wh.
+fn in_steps_of(step: f64, reading: Reading) -> Reading {
+    Reading {
+        energy: reading.energy.map(|energy| (energy / step).round() * step),
+        ..reading
+    }
+}
+
+/// Each simulated model, the protocol that reads it, its serial number and what it
+/// measures at the reference load.
+fn table() -> Vec<(&'static str, &'static str, Option<&'static str>, Reading)> {
+    let three = three_phase_reference;
+    let without_total_current = || Reading {
+        current: crate::three(None, 16.0),
+        ..three()
     };
-    for (simulated_as, protocol, serial, expected) in [
-        (
-            "eastron/sdm630",
-            "eastron,sdm630",
-            Some("12345678"),
-            three_phase_reference(),
-        ),
-        (
-            "eastron/sdm230",
-            "eastron,sdm230",
-            Some("12345679"),
-            single_phase_reference(),
-        ),
+    let one = single_phase_reference;
+    let one_with_total_current = || Reading {
+        current: crate::one(Some(16.0), 16.0),
+        ..one()
+    };
+    let two = |total| PerPhase {
+        l3: None,
+        ..crate::three(total, 0.0)
+    };
+    let split = || Reading {
+        power: PerPhase {
+            l1: Some(3680.0),
+            l2: Some(3680.0),
+            ..two(Some(7360.0))
+        },
+        voltage: PerPhase {
+            l1: Some(230.0),
+            l2: Some(230.0),
+            ..two(None)
+        },
+        current: PerPhase {
+            l1: Some(16.0),
+            l2: Some(16.0),
+            ..two(Some(32.0))
+        },
+        ..three()
+    };
+    let dzg = Reading {
+        power: PerPhase {
+            total: Some(11_040.0),
+            ..PerPhase::default()
+        },
+        ..without_total_current()
+    };
+    let gavazzi = || in_steps_of(100.0, without_total_current());
+    let gavazzi_one = || in_steps_of(100.0, one());
+    let eastron = Some("12345678");
+    vec![
+        ("dzg/dvh4013", "dzg", None, dzg),
+        ("eastron/sdm630", "eastron,sdm630", eastron, three()),
+        ("eastron/sdm230", "eastron,sdm230", Some("12345679"), one()),
         (
             "eastron/sdm72dm-v1",
             "eastron,sdm72dm-v1",
             None,
             total_only_reference(),
         ),
+        ("eastron/sdm72dm-v2", "eastron,sdm72dm-v2", eastron, three()),
         (
-            "eastron/sdm72dm-v2",
-            "eastron,sdm72dm-v2",
-            Some("12345678"),
-            three_phase_reference(),
+            "elecnova/dts1946",
+            "elecnova,dts1946",
+            None,
+            without_total_current(),
         ),
-        ("klefr/694x", "klefr", Some("21010042"), klefr),
         (
-            "klefr/693x",
+            "elecnova/dds1946",
+            "elecnova,dds1946",
+            None,
+            in_steps_of(10.0, one()),
+        ),
+        ("gavazzi/em300", "gavazzi", Some("12345678Z"), gavazzi()),
+        ("gavazzi/et300", "gavazzi", Some("12345678Z"), gavazzi()),
+        ("gavazzi/em100", "gavazzi", Some("AB12345"), gavazzi_one()),
+        ("gavazzi/et100", "gavazzi", Some("AB12345"), gavazzi_one()),
+        (
+            "eem-350-d-mcb/eem-350-d-mcb",
+            "eem-350-d-mcb",
+            Some("87654321"),
+            gavazzi(),
+        ),
+        (
+            "klefr/694x",
             "klefr",
-            Some("21010043"),
-            single_phase_reference(),
+            Some("21010042"),
+            without_total_current(),
         ),
-    ] {
+        ("klefr/693x", "klefr", Some("21010043"), one()),
+        (
+            "abb/ev3-012-100",
+            "abb",
+            Some("001122334455"),
+            without_total_current(),
+        ),
+        (
+            "iskra/wm3m4",
+            "iskra",
+            Some("87654321"),
+            in_steps_of(10.0, three()),
+        ),
+        (
+            "iskra/wm3m4c",
+            "iskra",
+            Some("12345678"),
+            in_steps_of(10.0, three()),
+        ),
+        (
+            "socomec/countis-e03-e04",
+            "socomec",
+            Some("20260042ABCD"),
+            in_steps_of(10.0, one()),
+        ),
+        (
+            "sunspec/bsm-ws36a",
+            "sunspec",
+            Some("001BZR1521070006"),
+            three(),
+        ),
+        (
+            "sunspec/model-201",
+            "sunspec",
+            Some("SIM-201"),
+            one_with_total_current(),
+        ),
+        ("sunspec/model-202", "sunspec", Some("SIM-202"), split()),
+        ("sunspec/model-203", "sunspec", Some("SIM-203"), three()),
+        ("sunspec/model-204", "sunspec", Some("SIM-204"), three()),
+        (
+            "sunspec/model-211",
+            "sunspec",
+            Some("SIM-211"),
+            one_with_total_current(),
+        ),
+        ("sunspec/model-212", "sunspec", Some("SIM-212"), split()),
+        ("sunspec/model-213", "sunspec", Some("SIM-213"), three()),
+        ("sunspec/model-214", "sunspec", Some("SIM-214"), three()),
+    ]
+}
+
+// covers: MET-014, MET-015, MET-018, MET-019, MET-020
+#[tokio::test]
+async fn every_model_gives_every_quantity_and_its_serial_number() {
+    for (simulated_as, protocol, serial, expected) in table() {
         let port = simulated(simulated_as, REFERENCE);
         let (identity, reading) = read(&port, protocol).await;
         assert_eq!(identity.model.protocol, protocol);
         assert_eq!(identity.serial.as_deref(), serial, "{simulated_as}");
         assert_eq!(reading, expected, "{simulated_as}");
+    }
+}
+
+#[tokio::test]
+async fn a_meter_that_tells_its_name_is_called_by_it() {
+    for (simulated_as, protocol, model, name) in [
+        ("abb/ev3-012-100", "abb", "ABB EV3", "EV3 012-100"),
+        ("iskra/wm3m4", "iskra", "Iskra WM3M4", "WM3M4"),
+        ("iskra/wm3m4c", "iskra", "Iskra WM3M4C", "WM3M4C"),
+        (
+            "sunspec/bsm-ws36a",
+            "sunspec",
+            "SunSpec model 203 (three phases, wye)",
+            "mode3 simulated BSM-WS36A",
+        ),
+        ("dzg/dvh4013", "dzg", "DZG DVH4013", "DZG DVH4013"),
+    ] {
+        let port = simulated(simulated_as, REFERENCE);
+        let (identity, _) = read(&port, protocol).await;
+        assert_eq!((identity.model.name, identity.name.as_str()), (model, name));
+    }
+}
+
+#[tokio::test]
+async fn another_device_is_not_taken_for_a_meter() {
+    for (simulated_as, protocol) in [
+        ("klefr/694x", "gavazzi"),
+        ("eastron/sdm630", "iskra"),
+        ("abb/ev3-012-100", "sunspec"),
+    ] {
+        let port = simulated(simulated_as, REFERENCE);
+        let error = reader(&port, protocol).identify().await.unwrap_err();
+        assert!(matches!(error, Error::NotThisProtocol { .. }), "{error}");
     }
 }
 
@@ -165,6 +315,13 @@ async fn phases_are_not_mixed_up() {
         ("eastron/sdm630", "eastron"),
         ("eastron/sdm72dm-v2", "eastron"),
         ("klefr/694x", "klefr"),
+        ("elecnova/dts1946", "elecnova,dts1946"),
+        ("gavazzi/em300", "gavazzi"),
+        ("eem-350-d-mcb/eem-350-d-mcb", "eem-350-d-mcb"),
+        ("abb/ev3-012-100", "abb"),
+        ("iskra/wm3m4c", "iskra"),
+        ("sunspec/bsm-ws36a", "sunspec"),
+        ("sunspec/model-213", "sunspec"),
     ] {
         let port = simulated(simulated_as, load);
         let (_, reading) = read(&port, protocol).await;
@@ -259,4 +416,85 @@ async fn one_lost_frame_is_no_failure() {
         .unwrap();
     port.answer();
     assert_eq!(reading.await.unwrap().unwrap(), total_only_reference());
+}
+
+// covers: MET-005
+#[tokio::test]
+async fn a_search_asks_each_address_once_and_lets_others_use_the_line() {
+    let port = simulated_at(77, "dzg/dvh4013", REFERENCE);
+    let pace = Pace {
+        limit: Duration::from_millis(60),
+        ..Pace::USUAL
+    };
+    let mut searcher = bus(&port);
+    let progress = Progress::default();
+    let search = scan::find(&mut searcher, &DVH4013, pace, &progress);
+    let neighbour = async {
+        let mut bus = bus(&port);
+        let device = DeviceAddress::new(200).unwrap();
+        for _ in 0..10 {
+            // Nobody is there; what counts is that the line was free.
+            let limit = Duration::from_millis(20);
+            let nobody = bus.probe(device, ReadFunction::Input, 0, 3, limit).await;
+            assert!(
+                !matches!(nobody, Err(rs485::Error::Busy { .. })),
+                "{nobody:?}"
+            );
+        }
+    };
+    let (found, ()) = tokio::join!(search, neighbour);
+    assert_eq!(found.map(DeviceAddress::number), Some(77));
+    let mut asked: Vec<u8> = port.heard().iter().map(|heard| heard.slave).collect();
+    asked.retain(|slave| *slave != 200);
+    let count = asked.len();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), count, "an address was asked twice");
+    assert!(progress.take());
+}
+
+#[tokio::test]
+async fn a_search_does_not_take_another_device_for_the_meter() {
+    let port = simulated_at(3, "klefr/694x", REFERENCE);
+    let pace = Pace {
+        limit: Duration::from_millis(60),
+        rest: Duration::ZERO,
+    };
+    let found = scan::find(&mut bus(&port), &DVH4013, pace, &Progress::default()).await;
+    assert_eq!(found, None);
+    assert!(port.heard().iter().any(|heard| heard.slave == 3));
+}
+
+// Every answer of a DZG looks alike: one that comes late must not pass for the next.
+#[tokio::test]
+async fn a_late_answer_is_not_taken_for_the_next_one() {
+    let load = Readings {
+        voltage: [231.0, 232.0, 233.0],
+        current: [6.0, 10.0, 16.0],
+        ..REFERENCE
+    };
+    for (simulated_as, protocol) in [("dzg/dvh4013", "dzg"), ("eastron/sdm630", "eastron,sdm630")] {
+        let port = simulated(simulated_as, load);
+        let mut meter = reader(&port, protocol);
+        let model = meter.identify().await.unwrap().model;
+        let right = meter.read(model).await.unwrap();
+        for late in [700, 1000, 1300] {
+            port.inject(Fault::Delay(Duration::from_millis(late)));
+            if let Ok(reading) = meter.read(model).await {
+                assert_eq!(reading, right, "{simulated_as} {late} ms late");
+            }
+            port.answer();
+            let mut readings = Vec::new();
+            for _ in 0..3 {
+                readings.push(meter.read(model).await);
+            }
+            for reading in readings.iter().flatten() {
+                assert_eq!(*reading, right, "{simulated_as} {late} ms late");
+            }
+            assert!(
+                readings.iter().any(Result::is_ok),
+                "{simulated_as}: {readings:?}"
+            );
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::{DeviceAddress, Error, Line, Parity};
 /// and the frames come on top.
 const ANSWER_LIMIT: Duration = Duration::from_millis(600);
 /// Bound of all that, frames included: the bus is shared (guide 7.3.5, "<1 s").
-const HOLD_LIMIT: Duration = Duration::from_millis(900);
+pub(crate) const HOLD_LIMIT: Duration = Duration::from_millis(900);
 /// How long the port stays closed after a failure, so that a late answer is lost
 /// instead of taken for the next one. What comes later still differs in its form,
 /// when the caller asks for registers in unequal numbers.
@@ -32,7 +32,8 @@ const REQUEST_CHARACTERS: u32 = 8;
 /// A line with Modbus devices on it; no port is open between transactions.
 #[derive(Debug)]
 pub struct Bus {
-    line: Line,
+    pub(crate) line: Line,
+    answer_limit: Duration,
     /// No transaction before this, after a failure.
     settled_at: Option<Instant>,
 }
@@ -51,7 +52,18 @@ impl Bus {
     pub const fn new(line: Line) -> Self {
         Self {
             line,
+            answer_limit: ANSWER_LIMIT,
             settled_at: None,
+        }
+    }
+
+    /// The same line with devices that may think for `limit`. Beyond half a second or
+    /// so, other daemons on the line have to wait longer than the guide promises them.
+    #[must_use]
+    pub fn with_answer_limit(self, limit: Duration) -> Self {
+        Self {
+            answer_limit: limit,
+            ..self
         }
     }
 
@@ -85,6 +97,35 @@ impl Bus {
         Ok(words)
     }
 
+    /// Whether a device is there, and what `count` registers from `start` on hold;
+    /// `None` when nobody answers within `limit`.
+    ///
+    /// After silence the next device may be asked at once: an answer that comes late
+    /// carries the address of the device before.
+    ///
+    /// # Errors
+    /// As [`Bus::read`].
+    pub async fn probe(
+        &mut self,
+        device: DeviceAddress,
+        function: ReadFunction,
+        start: u16,
+        count: u16,
+        limit: Duration,
+    ) -> Result<Option<Vec<u16>>, Error> {
+        let usual = std::mem::replace(&mut self.answer_limit, limit);
+        let answer = self.read(device, function, start, count).await;
+        self.answer_limit = usual;
+        match answer {
+            Ok(words) => Ok(Some(words)),
+            Err(Error::NoAnswer { .. }) => {
+                self.settled_at = None;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Set one holding register (function 6).
     ///
     /// The device's confirmation equals the request, so without the removal of the
@@ -112,14 +153,24 @@ impl Bus {
         request: Request<'static>,
         answer_characters: u32,
     ) -> Result<Response, Error> {
+        self.settle().await;
+        let result = self.exchange(device, request, answer_characters).await;
+        self.remember(&result);
+        result
+    }
+
+    /// Wait out the rest after a failure.
+    pub(crate) async fn settle(&mut self) {
         if let Some(settled_at) = self.settled_at.take() {
             sleep_until(settled_at).await;
         }
-        let result = self.exchange(device, request, answer_characters).await;
-        if matches!(result, Err(ref error) if error.leaves_the_line_doubtful()) {
+    }
+
+    /// After a doubtful failure the line needs a rest.
+    pub(crate) fn remember<A>(&mut self, result: &Result<A, Error>) {
+        if matches!(result, Err(error) if error.leaves_the_line_doubtful()) {
             self.settled_at = Some(Instant::now() + SETTLING);
         }
-        result
     }
 
     async fn exchange(
@@ -134,7 +185,7 @@ impl Bus {
             .line
             .baud_rate
             .duration_of(REQUEST_CHARACTERS + answer_characters);
-        let limit = (ANSWER_LIMIT + frames).min(HOLD_LIMIT);
+        let limit = (self.answer_limit + frames).min(HOLD_LIMIT.max(self.answer_limit));
         let transport = EchoCancel::new(port, self.line.baud_rate, self.line.echo);
         // Port and decoder end with this client, and with them what they hold of a
         // late or damaged answer.
@@ -152,7 +203,7 @@ impl Bus {
 
     /// Open the port for us alone: TIOCEXCL, as the guide wants, and a file lock,
     /// which binds root as well.
-    async fn open(&self) -> Result<SerialStream, Error> {
+    pub(crate) async fn open(&self) -> Result<SerialStream, Error> {
         let settings = tokio_serial::new(
             self.line.port.to_string_lossy(),
             self.line.baud_rate.bits_per_second(),
@@ -184,7 +235,7 @@ impl Bus {
     }
 
     /// Throw away what others have sent and wait for the gap between two frames.
-    async fn await_silence(&self, port: &mut SerialStream) -> Result<(), Error> {
+    pub(crate) async fn await_silence(&self, port: &mut SerialStream) -> Result<(), Error> {
         port.clear(ClearBuffer::Input).map_err(io::Error::from)?;
         let silence = self.line.baud_rate.silence();
         let mut stray = [0; 256];

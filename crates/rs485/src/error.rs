@@ -56,6 +56,12 @@ pub enum Error {
         /// How long it had.
         limit: Duration,
     },
+    /// No answer to a frame that names no device.
+    #[error("no answer within {} ms", limit.as_millis())]
+    Unanswered {
+        /// How long the device had.
+        limit: Duration,
+    },
     /// The device refused with a Modbus exception.
     #[error("device {device} refuses with exception {code}")]
     Refused {
@@ -79,13 +85,14 @@ pub enum Error {
 
 impl Error {
     /// Whether an answer may still be on its way.
-    pub(crate) fn leaves_the_line_doubtful(&self) -> bool {
+    pub fn leaves_the_line_doubtful(&self) -> bool {
         match self {
             Self::Open { .. } | Self::Busy { .. } | Self::Refused { .. } => false,
             Self::NeverSilent
             | Self::NoEcho { .. }
             | Self::Collision { .. }
             | Self::NoAnswer { .. }
+            | Self::Unanswered { .. }
             | Self::ForeignAnswer { .. }
             | Self::Line(_) => true,
         }
@@ -109,7 +116,7 @@ impl Error {
         }
     }
 
-    fn from_line(error: io::Error) -> Self {
+    pub(crate) fn from_line(error: io::Error) -> Self {
         match error
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<EchoFault>())

@@ -11,6 +11,7 @@ mod bus;
 mod echo;
 mod error;
 mod line;
+mod raw;
 
 pub use bus::{Bus, ReadFunction};
 pub use error::Error;

@@ -50,6 +50,12 @@ pub struct DeviceAddress(u8);
 impl BaudRate {
     /// 9600 bit/s.
     pub const B9600: Self = Self(9600);
+    /// 19 200 bit/s.
+    pub const B19200: Self = Self(19_200);
+    /// 38 400 bit/s.
+    pub const B38400: Self = Self(38_400);
+    /// 115 200 bit/s.
+    pub const B115200: Self = Self(115_200);
 
     /// `None` outside 1200 to 115 200 bit/s.
     pub const fn new(bits_per_second: u32) -> Option<Self> {

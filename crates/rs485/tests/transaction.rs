@@ -326,3 +326,35 @@ async fn two_readers_share_a_line_without_disturbing_each_other() {
     current.await.unwrap();
     assert_eq!(meter.heard().len(), 40, "a request was lost or repeated");
 }
+
+#[tokio::test]
+async fn a_probe_of_nobody_is_no_error_and_the_next_one_follows_at_once() {
+    let meter = meter("eastron/sdm630");
+    let mut bus = bus(meter.path(), LocalEcho::Present);
+    let nobody = DeviceAddress::new(2).unwrap();
+    let start = Instant::now();
+    for _ in 0..8 {
+        let limit = Duration::from_millis(30);
+        let found = bus
+            .probe(nobody, ReadFunction::Input, VOLTAGE, 2, limit)
+            .await;
+        assert_eq!(found.unwrap(), None);
+    }
+    let limit = Duration::from_secs(1);
+    let found = bus
+        .probe(DEVICE, ReadFunction::Input, VOLTAGE, 2, limit)
+        .await;
+    assert_eq!(found.unwrap().unwrap(), VOLTAGE_WORDS);
+    // After a failed read the line rests for a quarter of a second each time.
+    let took = start.elapsed();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_patient_bus_waits_for_a_slow_device() {
+    let meter = meter("eastron/sdm630");
+    meter.inject(Fault::Delay(Duration::from_millis(1500)));
+    let limit = Duration::from_secs(3);
+    let mut bus = bus(meter.path(), LocalEcho::Present).with_answer_limit(limit);
+    assert_eq!(read(&mut bus, CURRENT).await.unwrap(), CURRENT_WORDS);
+}

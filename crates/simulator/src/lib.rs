@@ -5,6 +5,7 @@
 
 mod board_socket;
 pub mod broker;
+pub mod bus;
 pub mod central_system;
 pub mod control;
 pub mod ctl;
@@ -13,6 +14,8 @@ pub mod meter;
 pub mod mosquitto;
 pub mod plant;
 mod readings;
+pub mod recloser;
+pub mod rfid;
 pub mod socket_server;
 pub mod station;
 

@@ -22,20 +22,46 @@ const STABLE: Duration = Duration::from_secs(10);
 const REQUESTS: usize = 16;
 
 pub(super) struct Endpoint {
-    pub(super) daemon: &'static str,
-    pub(super) host: String,
-    pub(super) port: u16,
+    client_id: String,
+    /// The daemon whose presence the broker tells; `None` for a guest.
+    daemon: Option<&'static str>,
+    host: String,
+    port: u16,
 }
 
 impl Endpoint {
+    /// The station's own broker.
+    pub(super) fn own(daemon: &'static str, host: &str, port: u16) -> Self {
+        Self {
+            client_id: format!("mode3-{daemon}"),
+            daemon: Some(daemon),
+            host: host.to_owned(),
+            port,
+        }
+    }
+
+    /// The broker of another station, where several guests may come.
+    pub(super) fn guest(daemon: &'static str, host: &str, port: u16) -> Self {
+        let mut random = [0u8; 8];
+        if let Err(error) = getrandom::fill(&mut random) {
+            tracing::warn!(%error, "no random name for a visit");
+        }
+        let number = u64::from_ne_bytes(random);
+        Self {
+            client_id: format!("mode3-{daemon}-{number:016x}"),
+            daemon: None,
+            host: host.to_owned(),
+            port,
+        }
+    }
+
     /// The topic that says whether this daemon is there.
     fn available_topic(&self) -> Option<String> {
-        topic_map::DAEMON_AVAILABLE.topic(self.daemon)
+        topic_map::DAEMON_AVAILABLE.topic(self.daemon?)
     }
 
     fn options(&self) -> MqttOptions {
-        let id = format!("mode3-{}", self.daemon);
-        let mut options = MqttOptions::new(id, &self.host, self.port);
+        let mut options = MqttOptions::new(&self.client_id, &self.host, self.port);
         options.set_keep_alive(KEEP_ALIVE);
         options.set_max_packet_size(PACKET_LIMIT, PACKET_LIMIT);
         if let Some(topic) = self.available_topic() {

@@ -1,20 +1,17 @@
 //! Eastron SDM series: values are input registers, floats, energy in kWh.
 
-use rs485::ReadFunction::{Holding, Input};
+use rs485::ReadFunction::Input;
 
 use super::Confidence::{High, Medium};
-use super::Kind::F32;
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::WordOrder::HighFirst;
-use super::{Confidence, Model, Phase, Quantity, Read, Register, Serial, SerialForm};
+use super::{
+    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Read, Register, Serial, SerialForm,
+    Style, WordOrder, holding, input,
+};
 
 /// Holding register with the Meter Code; zero or refused by older firmware.
-pub const METER_CODE: Read = Read {
-    function: Holding,
-    start: 0xFC02,
-    count: 1,
-};
+pub const METER_CODE: Read = holding(0xFC02, 1);
 
 /// Meter Codes seen, with the model and where the code is written. The SDM230's is
 /// not known.
@@ -27,12 +24,9 @@ pub const METER_CODES: &[(u16, &Model, &str)] = &[
 
 /// Holding registers 0xFC00 and 0xFC01.
 const SERIAL: Serial = Serial {
-    read: Read {
-        function: Holding,
-        start: 0xFC00,
-        count: 2,
-    },
+    read: holding(0xFC00, 2),
     form: SerialForm::Decimal,
+    confidence: Medium,
 };
 
 const SDM630_MAP: &str = "mbmd sdm.go, EVerest SDM630, OpenEMS";
@@ -40,8 +34,7 @@ const SDM230_MAP: &str = "mbmd sdm230.go, EVerest SDM230";
 const SDM72_MAP: &str = "mbmd sdm72.go, EVerest SDM72DM";
 const SDM72_V2_MAP: &str = "mbmd sdm72v2.go, EVerest SDM72DM-V2";
 
-/// Three phases. The guide counts its serial number as not readable; newer firmware
-/// answers.
+/// Three phases.
 pub const SDM630: Model = Model {
     protocol: "eastron,sdm630",
     name: "Eastron SDM630",
@@ -63,10 +56,13 @@ pub const SDM630: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM630_MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "The guide counts its serial number as not readable; newer firmware \
+             answers.",
 };
 
-/// One phase. That the gaps of the first read are answered is known of its sibling
-/// SDM120 only.
+/// One phase.
 pub const SDM230: Model = Model {
     protocol: "eastron,sdm230",
     name: "Eastron SDM230",
@@ -81,10 +77,13 @@ pub const SDM230: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM230_MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "That the gaps of the first read are answered is known of its sibling \
+             SDM120 only. It ships with 2400 bit/s and even parity.",
 };
 
-/// Three phases, but it tells only power and energy in all. The export register is
-/// read along to give the second answer another length.
+/// Three phases, told only in all.
 pub const SDM72DM_V1: Model = Model {
     protocol: "eastron,sdm72dm-v1",
     name: "Eastron SDM72D-M v1",
@@ -95,9 +94,13 @@ pub const SDM72DM_V1: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM72_MAP, High),
     ],
     serial: None,
+    designation: None,
+    fence: None,
+    remark: "Only power and energy in all. The export register is read along to \
+             give the second answer another length.",
 };
 
-/// Three phases. Some of them answer ten registers at most (openWB).
+/// Three phases.
 pub const SDM72DM_V2: Model = Model {
     protocol: "eastron,sdm72dm-v2",
     name: "Eastron SDM72D-M v2",
@@ -124,15 +127,10 @@ pub const SDM72DM_V2: Model = Model {
         row(Energy, Total, 0x0048, 1000.0, SDM72_V2_MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "Some of them answer ten registers at most (openWB).",
 };
-
-const fn input(start: u16, count: u16) -> Read {
-    Read {
-        function: Input,
-        start,
-        count,
-    }
-}
 
 const fn row(
     quantity: Quantity,
@@ -142,15 +140,13 @@ const fn row(
     source: &'static str,
     confidence: Confidence,
 ) -> Register {
-    Register {
-        quantity,
-        phase,
+    Style {
         function: Input,
-        address,
-        kind: F32,
-        order: HighFirst,
-        scale,
+        kind: Kind::F32,
+        order: WordOrder::HighFirst,
+        not_measured: NotMeasured::Never,
         source,
         confidence,
     }
+    .row(quantity, phase, address, scale)
 }

@@ -4,19 +4,17 @@
 use rs485::ReadFunction::Holding;
 
 use super::Confidence::{High, Medium};
-use super::Kind::F32;
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::WordOrder::HighFirst;
-use super::{Confidence, Model, Phase, Quantity, Read, Register, Serial, SerialForm};
+use super::{
+    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Register, Serial, SerialForm, Style,
+    WordOrder, holding,
+};
 
 const SERIAL: Serial = Serial {
-    read: Read {
-        function: Holding,
-        start: 0x4000,
-        count: 2,
-    },
+    read: holding(0x4000, 2),
     form: SerialForm::Hexadecimal,
+    confidence: High,
 };
 
 const MAP: &str = "EVerest Klefr_693x-694x, mbmd inepro.go";
@@ -43,9 +41,13 @@ pub const KLEFR_694X: Model = Model {
         row(Energy, Total, 0x600C, 1000.0, MAP, High),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "A total of the currents is documented for the single-phase sibling of its \
+             maker only and not used.",
 };
 
-/// One phase: the registers of L2 and L3 don't exist.
+/// One phase.
 pub const KLEFR_693X: Model = Model {
     protocol: "klefr",
     name: "Klefr 693x",
@@ -60,15 +62,10 @@ pub const KLEFR_693X: Model = Model {
         row(Energy, Total, 0x600C, 1000.0, INEPRO, Medium),
     ],
     serial: Some(SERIAL),
+    designation: None,
+    fence: None,
+    remark: "The registers of L2 and L3 do not exist.",
 };
-
-const fn holding(start: u16, count: u16) -> Read {
-    Read {
-        function: Holding,
-        start,
-        count,
-    }
-}
 
 const fn row(
     quantity: Quantity,
@@ -78,15 +75,13 @@ const fn row(
     source: &'static str,
     confidence: Confidence,
 ) -> Register {
-    Register {
-        quantity,
-        phase,
+    Style {
         function: Holding,
-        address,
-        kind: F32,
-        order: HighFirst,
-        scale,
+        kind: Kind::F32,
+        order: WordOrder::HighFirst,
+        not_measured: NotMeasured::Never,
         source,
         confidence,
     }
+    .row(quantity, phase, address, scale)
 }

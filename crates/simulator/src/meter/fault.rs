@@ -26,6 +26,13 @@ pub enum Fault {
     SingleValuesOnly,
     /// One bit of each echo is flipped: somebody else drives the line.
     Collision,
+    /// The supply failed and came back: the meter is silent while it checks itself, for
+    /// this long, then well again.
+    PowerCycle(Duration),
+    /// The energy register has rolled over at this many watt hours.
+    Rollover(f64),
+    /// The energy register starts again at zero, as in a new or broken meter.
+    Reset,
     /// The line doesn't echo, like an adapter with a half-duplex receiver.
     NoEcho,
 }

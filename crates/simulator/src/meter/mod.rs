@@ -7,7 +7,7 @@
 
 mod fault;
 mod image;
-mod modbus;
+pub(crate) mod modbus;
 mod port;
 
 pub use fault::Fault;

@@ -4,15 +4,15 @@
 //! product would share its mistakes.
 
 /// "Illegal function".
-pub(super) const ILLEGAL_FUNCTION: u8 = 1;
+pub(crate) const ILLEGAL_FUNCTION: u8 = 1;
 /// "Illegal data address".
-pub(super) const ILLEGAL_ADDRESS: u8 = 2;
+pub(crate) const ILLEGAL_ADDRESS: u8 = 2;
 /// "Illegal data value": here, more registers than the meter gives at once.
-pub(super) const ILLEGAL_VALUE: u8 = 3;
+pub(crate) const ILLEGAL_VALUE: u8 = 3;
 
 /// A request as it came over the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub(crate) struct Request {
     pub slave: u8,
     pub function: u8,
     pub start: u16,
@@ -22,7 +22,7 @@ pub(super) struct Request {
 
 /// What the bytes received so far amount to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Received {
+pub(crate) enum Received {
     Incomplete,
     /// Not a request, or damaged: to be ignored until the line is quiet.
     Rubbish,
@@ -30,9 +30,9 @@ pub(super) enum Received {
 }
 
 /// Requests of the functions 1 to 6 have the same eight bytes.
-const REQUEST_LENGTH: usize = 8;
+pub(crate) const REQUEST_LENGTH: usize = 8;
 
-pub(super) fn receive(bytes: &[u8]) -> Received {
+pub(crate) fn receive(bytes: &[u8]) -> Received {
     if bytes.len() < REQUEST_LENGTH {
         return Received::Incomplete;
     }
@@ -61,7 +61,7 @@ pub(super) fn receive(bytes: &[u8]) -> Received {
 }
 
 /// The answer to a read.
-pub(super) fn registers(request: Request, words: &[u16]) -> Vec<u8> {
+pub(crate) fn registers(request: Request, words: &[u16]) -> Vec<u8> {
     let byte_count = (words.len() * 2) as u8;
     let mut frame = vec![request.slave, request.function, byte_count];
     frame.extend(words.iter().flat_map(|word| word.to_be_bytes()));
@@ -69,7 +69,7 @@ pub(super) fn registers(request: Request, words: &[u16]) -> Vec<u8> {
 }
 
 /// The answer to a write of one register: the request again.
-pub(super) fn written(request: Request) -> Vec<u8> {
+pub(crate) fn written(request: Request) -> Vec<u8> {
     let mut frame = vec![request.slave, request.function];
     frame.extend(request.start.to_be_bytes());
     frame.extend(request.operand.to_be_bytes());
@@ -77,12 +77,12 @@ pub(super) fn written(request: Request) -> Vec<u8> {
 }
 
 /// A refusal.
-pub(super) fn exception(request: Request, code: u8) -> Vec<u8> {
+pub(crate) fn exception(request: Request, code: u8) -> Vec<u8> {
     sealed(vec![request.slave, request.function | 0x80, code])
 }
 
 /// The frame with its checksum, low byte first.
-pub(super) fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
+pub(crate) fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
     frame.extend(crc(&frame).to_le_bytes());
     frame
 }

@@ -83,7 +83,10 @@ pub struct MeterPort {
 #[derive(Debug, Default)]
 struct Shared {
     fault: Option<Fault>,
+    /// When the fault began.
+    since: Option<std::time::Instant>,
     heard: Vec<Heard>,
+    heard_in_all: usize,
 }
 
 impl MeterPort {
@@ -152,12 +155,19 @@ impl MeterPort {
 
     /// Disturb the line or the meter from now on.
     pub fn inject(&self, fault: Fault) {
-        self.lock().fault = Some(fault);
+        let mut shared = self.lock();
+        shared.fault = Some(fault);
+        shared.since = Some(std::time::Instant::now());
     }
 
     /// The last few thousand requests, oldest first.
     pub fn heard(&self) -> Vec<Heard> {
         self.lock().heard.clone()
+    }
+
+    /// How many requests came since the start.
+    pub fn heard_in_all(&self) -> usize {
+        self.lock().heard_in_all
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -269,7 +279,8 @@ impl Meter {
             operand,
         });
         let fault = self.fault();
-        if slave != self.address || fault == Some(Fault::Silence) {
+        let is_silent = matches!(fault, Some(Fault::Silence | Fault::PowerCycle(_)));
+        if slave != self.address || is_silent {
             return;
         }
         let delay = match fault {
@@ -282,7 +293,9 @@ impl Meter {
     }
 
     fn remember(&self, request: Heard) {
-        let heard = &mut self.lock().heard;
+        let mut shared = self.lock();
+        shared.heard_in_all += 1;
+        let heard = &mut shared.heard;
         if heard.len() == HEARD_LIMIT {
             heard.remove(0);
         }
@@ -313,7 +326,12 @@ impl Meter {
             Some(Fault::Nonsense(value)) => Some(value),
             _ => None,
         };
-        let line = self.source.readings();
+        let mut line = self.source.readings();
+        match fault {
+            Some(Fault::Rollover(limit)) => line.energy_wh %= limit,
+            Some(Fault::Reset) => line.energy_wh = 0.0,
+            _ => {}
+        }
         match self.image.read(function, start, operand, &line, nonsense) {
             Ok(words) if fault == Some(Fault::ShortAnswer) => {
                 modbus::registers(request, &words[1..])
@@ -323,8 +341,15 @@ impl Meter {
         }
     }
 
+    /// What is wrong now; a power cycle passes by itself.
     fn fault(&self) -> Option<Fault> {
-        self.lock().fault
+        let mut shared = self.lock();
+        if let (Some(Fault::PowerCycle(check)), Some(since)) = (shared.fault, shared.since)
+            && since.elapsed() >= check
+        {
+            shared.fault = None;
+        }
+        shared.fault
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -382,6 +407,30 @@ mod tests {
                 frequency: 50.0,
             }
         }
+    }
+
+    #[test]
+    fn a_power_cycle_passes_by_itself() {
+        let line = Arc::<Mutex<Shared>>::default();
+        let meter = Meter {
+            address: 1,
+            image: Image::of("klefr/694x").unwrap(),
+            source: Box::new(NoLoad),
+            shared: Arc::clone(&line),
+            received: Vec::new(),
+            last_byte: Instant::now(),
+            answers: Vec::new(),
+        };
+        let cycle = Fault::PowerCycle(Duration::from_secs(10));
+        let cut = |ago| {
+            let mut shared = line.lock().unwrap();
+            shared.fault = Some(cycle);
+            shared.since = std::time::Instant::now().checked_sub(ago);
+        };
+        cut(Duration::from_secs(9));
+        assert_eq!(meter.fault(), Some(cycle));
+        cut(Duration::from_secs(10));
+        assert_eq!(meter.fault(), None);
     }
 
     #[test]

@@ -384,6 +384,18 @@ words! {
         /// The control loop missed its deadline.
         ControlStalled = "control_stalled",
     }
+
+    /// Why the meter can't be used, in the words of guide 3.3.4.7 to 3.3.4.10 (a topic of ours).
+    MeterError {
+        /// It does not answer, or what comes is damaged.
+        CommunicationError = "CommunicationError",
+        /// It answers, but refuses, or as no known model does.
+        InternalError = "InternalError",
+        /// It tells values that can't be believed, while no session runs.
+        IdleMeterError = "IdleMeterError",
+        /// It tells values that can't be believed, in a session.
+        ActiveMeterError = "ActiveMeterError",
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    AuthorizationResult, Availability, EventLines, MeterIdentity, MeterValues, Publisher,
-    RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason, TopicInfo,
-    UnlockAnswer,
+    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
+    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
+    TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -49,6 +49,11 @@ topics! {
     /// Which meter answers.
     METERING_METER_IDENTITY: Topic<MeterIdentity> =
         TopicInfo::state("port0/metering/meter/identity", Publisher::Daemon("meteringd"), SOURCE);
+
+    /// Why the meter can't be used; empty while it can. Published before
+    /// METERING_METER_AVAILABLE changes.
+    METERING_METER_ERROR: Topic<Option<MeterError>> =
+        TopicInfo::state("port0/metering/meter/error", Publisher::Daemon("meteringd"), SOURCE);
 
     /// The recloser's contacts; empty while unknown. Old when RCD_RECLOSER_ERROR is 1 or
     /// recloserd is gone.

@@ -1,0 +1,18 @@
+//! One EIA-485 line with several devices on it: a pseudo terminal that echoes like
+//! the board's transceiver.
+//!
+//! As on the wire, every device hears everything: requests for others and the
+//! others' answers, too.
+
+mod line;
+mod registers;
+
+pub use line::{Fault, SharedLine};
+pub use registers::Registers;
+
+/// What hangs on the line.
+pub trait Device: Send + 'static {
+    /// Take bytes as they arrive, `after_silence` when the line was quiet before;
+    /// the answer once they make a request for this device.
+    fn hear(&mut self, bytes: &[u8], after_silence: bool) -> Option<Vec<u8>>;
+}

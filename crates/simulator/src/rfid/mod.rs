@@ -1,0 +1,83 @@
+//! Simulated RFID readers: the SL032 with its own protocol, and one with Modbus.
+
+mod sl032;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use sl032::Sl032;
+
+use crate::bus::{Device, Registers};
+
+/// What lies in front of a reader; clones look at the same place.
+#[derive(Clone, Debug, Default)]
+pub struct Field {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    cards: Vec<Vec<u8>>,
+    looks: usize,
+}
+
+impl Field {
+    /// Hold a card to the reader; its UID as it goes over the air, first byte first.
+    pub fn hold(&self, uid: &[u8]) {
+        self.lock().cards.push(uid.to_vec());
+    }
+
+    /// Take all cards away.
+    pub fn clear(&self) {
+        self.lock().cards.clear();
+    }
+
+    /// How often the reader was asked for a card.
+    pub fn looks(&self) -> usize {
+        self.lock().looks
+    }
+
+    fn look(&self) -> Vec<Vec<u8>> {
+        let mut state = self.lock();
+        state.looks += 1;
+        state.cards.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A Modbus reader with a register map of the simulator's own, no maker's: holding
+/// register 0 has the length of the UID, 0 without a card; the UID follows from
+/// register 1 on, two bytes in each, high byte first.
+#[derive(Debug)]
+pub struct ModbusReader {
+    registers: Registers,
+    address: u8,
+    field: Field,
+}
+
+impl ModbusReader {
+    /// A reader at `address`.
+    pub const fn new(address: u8, field: Field) -> Self {
+        Self {
+            registers: Registers::new(address),
+            address,
+            field,
+        }
+    }
+}
+
+impl Device for ModbusReader {
+    fn hear(&mut self, bytes: &[u8], _after_silence: bool) -> Option<Vec<u8>> {
+        let request = self.registers.request(bytes)?;
+        let uid = self.field.look().first().cloned().unwrap_or_default();
+        let mut words = vec![uid.len() as u16];
+        words.extend((0..5).map(|pair| {
+            let byte = |at: usize| u16::from(uid.get(at).copied().unwrap_or_default());
+            byte(2 * pair) << 8 | byte(2 * pair + 1)
+        }));
+        let mut current = Registers::new(self.address).with(3, 0, &words);
+        Some(current.answer(request))
+    }
+}

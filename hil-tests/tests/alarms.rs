@@ -1,0 +1,247 @@
+//! Emergency input, residual current device, second relay: physics in, physics and
+//! topics out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it fails"
+)]
+
+use std::time::Duration;
+
+use hil_tests::{Bench, LATER, SOON, Settings};
+use simulator::StationHandle;
+use simulator::edges::Signal;
+
+const PWM: &str = "port0/ci/charge/pwm/status";
+const SESSION: &str = "port0/session/state";
+const PLUG: &str = "port0/ci/charge/plug/status";
+const RCD_ERROR: &str = "port0/rcd/error";
+const EMERGENCY: &str = "port0/emergency_shutdown";
+/// The machine that runs the tests is loaded; `just bench` measures the budget of 5 ms.
+const AT_ONCE_US: u64 = 50_000;
+
+/// How long after an edge of the inputs at `since` relay 1 was commanded open.
+fn reaction(station: &StationHandle, since: u64) -> u64 {
+    let edges = station.edges_since(since);
+    let at = |signal| {
+        edges
+            .iter()
+            .find(|edge| edge.signal == signal)
+            .unwrap()
+            .at_us
+    };
+    at(Signal::Relay1Command) - at(Signal::DigitalInputs)
+}
+
+// covers: EMG-002, EMG-003, EMG-004, EMG-005
+#[test]
+fn an_emergency_opens_at_once_and_holds_until_the_car_has_left() {
+    let bench = Bench::start(&Settings::default().with(
+        "ports[0]/emergency_alarm",
+        serde_json::json!({ "enable": true }),
+    ));
+    bench.expect(EMERGENCY, "0", SOON);
+    bench.charge();
+    let station = bench.station();
+    let start = station.plant().now_us();
+    station.plant().set_digital_input(1, true);
+    bench.expect(EMERGENCY, "1", SOON);
+    bench.expect(SESSION, "faulted", SOON);
+    bench.expect(PWM, "0.00", SOON);
+    bench.expect("port0/charging", "0", SOON);
+    bench.expect("port0/session/stop_reason", "emergency", SOON);
+    bench.expect(PLUG, "unlocked", SOON);
+    let reaction = reaction(&station, start);
+    assert!(reaction < AT_ONCE_US, "{reaction} us");
+
+    station.plant().set_digital_input(1, false);
+    bench.expect(PWM, "100.00", SOON);
+    bench.expect(EMERGENCY, "1", SOON);
+    bench.unplug();
+    bench.expect(EMERGENCY, "0", SOON);
+    bench.expect(SESSION, "idle", SOON);
+    bench.charge();
+}
+
+/// A residual current device on DIGITAL_IN_2 (high is normal) that answers the
+/// trigger on DIGITAL_OUT_4 until `faulty` says no more.
+struct Rcd {
+    thread: Option<std::thread::JoinHandle<()>>,
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Rcd {
+    fn start(station: StationHandle) -> Self {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let stopped = std::sync::Arc::clone(&stop);
+        station.plant().set_digital_input(2, true);
+        let thread = std::thread::spawn(move || {
+            let mut tripped = false;
+            while !stopped.load(Ordering::Relaxed) {
+                let limit = Duration::from_millis(100);
+                if station.wait_for(limit, |plant| plant.digital_outputs()[3] != tripped) {
+                    tripped = !tripped;
+                    station.plant().set_digital_input(2, !tripped);
+                }
+            }
+        });
+        Self {
+            thread: Some(thread),
+            stop,
+        }
+    }
+}
+
+impl Drop for Rcd {
+    fn drop(&mut self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn start_with_rcd() -> (Bench, Rcd) {
+    let settings = Settings::default().with(
+        "ports[0]/rcd_monitor",
+        serde_json::json!({ "enable": true }),
+    );
+    let mut bench = Bench::prepare(&settings);
+    let rcd = Rcd::start(bench.station());
+    bench.start_daemon("evsed");
+    bench.expect(SESSION, "idle", SOON);
+    (bench, rcd)
+}
+
+// covers: RCD-015, RCD-017, RCD-018, RCD-022, RCD-024, RCD-025
+#[test]
+fn the_rcd_is_tested_at_start_and_on_request() {
+    let (bench, rcd) = start_with_rcd();
+    bench.expect("port0/rcd/feedback/available", "1", SOON);
+    bench.expect("port0/rcd/test/available", "1", SOON);
+    let timestamp = "port0/rcd/test/timestamp";
+    let stamped = || bench.observer.text(timestamp);
+    bench.wait_for("the test at start is over", SOON, |_| stamped().is_some());
+    let first = stamped().unwrap();
+    assert!(first.ends_with('Z') && first.len() == 24, "{first}");
+    bench.expect(RCD_ERROR, "", SOON);
+    bench.expect("port0/rcd/state/actual", "1", SOON);
+
+    bench
+        .observer
+        .publish_raw("port0/rcd/test/perform", "", false);
+    bench.wait_for("another test is over", SOON, |_| {
+        stamped().is_some_and(|second| second != first)
+    });
+    bench.expect(RCD_ERROR, "", SOON);
+    bench.expect(SESSION, "idle", SOON);
+
+    drop(rcd);
+    bench
+        .observer
+        .publish_raw("port0/rcd/test/perform", "", false);
+    bench.expect(RCD_ERROR, "RcdTestError", SOON);
+    bench.expect("port0/rcd/state/actual", "1", SOON);
+    bench.expect(PWM, "0.00", SOON);
+    bench.expect(SESSION, "faulted", SOON);
+}
+
+// covers: RCD-019, RCD-029, RCD-030, RCD-032, RCD-036
+#[test]
+fn a_ground_failure_opens_at_once_and_holds_the_plug_until_the_car_leaves() {
+    let (bench, rcd) = start_with_rcd();
+    bench.charge();
+    drop(rcd);
+    let station = bench.station();
+    let start = station.plant().now_us();
+    station.plant().set_digital_input(2, false);
+    bench.expect(RCD_ERROR, "RcdGroundFailure", SOON);
+    bench.expect("port0/rcd/state/actual", "0", SOON);
+    bench.expect(SESSION, "faulted", SOON);
+    bench.expect(PWM, "100.00", SOON);
+    bench.expect(PLUG, "locked", SOON);
+    bench.expect("port0/session/stop_reason", "rcd", SOON);
+    let reaction = reaction(&station, start);
+    assert!(reaction < AT_ONCE_US, "{reaction} us");
+    station.plant().set_digital_input(2, true);
+    bench.unplug();
+    bench.expect(RCD_ERROR, "", SOON);
+    bench.expect(SESSION, "idle", SOON);
+}
+
+// covers: RCD-026, RCD-027
+#[test]
+fn a_trip_without_a_car_is_a_spurious_error() {
+    let (bench, rcd) = start_with_rcd();
+    bench.wait_for("the test at start is over", SOON, |_| {
+        bench.observer.text("port0/rcd/test/timestamp").is_some()
+    });
+    drop(rcd);
+    bench.station().plant().set_digital_input(2, false);
+    bench.expect(RCD_ERROR, "SpuriousRcdError", SOON);
+    bench.expect("port0/rcd/state/actual", "0", SOON);
+    bench.expect(PWM, "0.00", SOON);
+    bench.expect("port0/plug_lock/state/target", "0", SOON);
+}
+
+// covers: VENT-003, VENT-007, VENT-012, VENT-018
+#[test]
+fn a_car_that_needs_ventilation_is_charged_while_the_fan_runs() {
+    let bench = Bench::start(&Settings::default().with(
+        "ports[0]/ventilation",
+        serde_json::json!({ "enable": true }),
+    ));
+    bench.expect("port0/ventilation/available", "1", SOON);
+    bench.expect("port0/ventilation/state/target", "0", SOON);
+    bench.station().plant().vehicle.settings.needs_ventilation = true;
+    bench.charge();
+    bench.expect("port0/ventilation/state/target", "1", SOON);
+    bench.expect("port0/ventilation/state/actual", "1", SOON);
+    bench.unplug();
+    bench.expect("port0/ventilation/state/target", "0", SOON);
+    bench.expect("port0/ventilation/state/actual", "0", SOON);
+}
+
+// covers: PH-007, PH-010, PH-012, PH-013, PH-014, PH-015
+#[test]
+fn phases_are_switched_in_a_session() {
+    let bench = Bench::start(&Settings::default().with(
+        "ports[0]/switch3to1phase",
+        serde_json::json!({ "enable": true, "switch_delay": 10 }),
+    ));
+    let actual = "port0/ci/evse/phase/actual";
+    bench.station().plant().relay_2_switches_l2_l3 = true;
+    bench.expect(actual, "0", SOON);
+    bench.charge();
+    bench.expect(actual, "3", SOON);
+    let station = bench.station();
+    let start = station.plant().now_us();
+    bench
+        .observer
+        .publish_raw("port0/ci/evse/phase/target", "1", true);
+    bench.expect(actual, "0", SOON);
+    let first = station.first_edge(start, Signal::Relay1Command, 0).unwrap();
+    bench.expect(actual, "1", LATER);
+    let second = station.first_edge(start, Signal::Relay2Command, 0).unwrap();
+    assert!(first < second, "the first contactor opens first");
+    bench.wait_for("one phase carries current", SOON, |plant| {
+        let [l1, l2, l3] = plant.line_currents();
+        l1 > 5.0 && l2 + l3 < 0.1
+    });
+}
+
+#[test]
+fn a_request_to_unlock_is_answered() {
+    let bench = Bench::start(&Settings::default());
+    bench.charge();
+    bench
+        .observer
+        .publish_raw("port0/plug_lock/unlock/request", "a7", false);
+    bench.expect(
+        "port0/plug_lock/unlock/result",
+        r#"{"id":"a7","result":"unlocked"}"#,
+        LATER,
+    );
+    bench.expect(PLUG, "unlocked", SOON);
+}
