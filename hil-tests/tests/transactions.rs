@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hil_tests::{Bench, LATER, SOON, Settings, trace_directory};
 use serde_json::{Value, json};
 use simulator::central_system::{Answer, CentralSystem, Options};
+use simulator::edges::Signal;
 
 const SESSION: &str = "port0/session/state";
 const TAG: &str = "04A1B2C3D4";
@@ -339,4 +340,37 @@ fn a_transaction_goes_on_when_the_ocpp_daemon_restarts() {
         "{} Wh outside the transaction",
         register - stop
     );
+}
+
+// covers: PL-021
+#[test]
+fn unlocking_ends_the_transaction_and_frees_the_plug() {
+    let central = central_system();
+    let bench = Bench::start(&settings(&central));
+    central.wait_connected(LATER).unwrap();
+    bench.plug_in();
+    bench.expect("port0/ci/charge/cp/status", "B", SOON);
+    swipe_until(&bench, is_running);
+    bench.expect(SESSION, "charging", LATER);
+    central
+        .wait_for("StartTransaction", |_| true, LATER)
+        .unwrap();
+    let start = bench.station().plant().now_us();
+    let answer = central
+        .call("UnlockConnector", json!({ "connectorId": 1 }), LATER)
+        .unwrap();
+    assert_eq!(answer["status"], "Unlocked");
+    {
+        let station = bench.station();
+        let opened = station.first_edge(start, Signal::Contact1, 0).unwrap();
+        let unlocked = station.first_edge(start, Signal::LockBolt, 0).unwrap();
+        assert!(opened < unlocked, "the plug may be live");
+    }
+    let stop = central
+        .wait_for("StopTransaction", |_| true, LATER)
+        .unwrap();
+    assert_eq!(stop["reason"], "UnlockCommand");
+    bench.unplug();
+    bench.expect(SESSION, "idle", LATER);
+    assert_each_once(&central, 1);
 }

@@ -19,6 +19,12 @@ pub enum Fault {
     PlugLockCannotUnlock,
     /// The meter does not answer (guide 3.3.4.7).
     MeterCommunication,
+    /// The meter refuses, or answers as no known one does (guide 3.3.4.8).
+    MeterInternal,
+    /// The meter's values can't be believed, without a session (guide 3.3.4.9).
+    MeterIdle,
+    /// The meter's values can't be believed, in a session (guide 3.3.4.10).
+    MeterActive,
     /// The RFID reader does not answer (guide 3.3.4.11).
     Reader,
     /// Guide 3.3.4.12.
@@ -120,6 +126,9 @@ impl Fault {
                 false,
                 true,
             ),
+            Self::MeterInternal => row(Code::PowerMeterFailure, "InternalError", 8, false, true),
+            Self::MeterIdle => row(Code::PowerMeterFailure, "IdleMeterError", 9, false, true),
+            Self::MeterActive => row(Code::PowerMeterFailure, "ActiveMeterError", 10, false, true),
             Self::Reader => row(Code::ReaderFailure, "", 11, false, false),
             Self::SpuriousRcdError => row(Code::GroundFailure, "SpuriousRcdError", 12, false, true),
             Self::RcdTestError => row(Code::GroundFailure, "RcdTestError", 12, false, true),
@@ -170,7 +179,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 22] = [
+    const ALL: [Fault; 25] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -178,6 +187,9 @@ mod tests {
         Fault::PlugLockCannotLock,
         Fault::PlugLockCannotUnlock,
         Fault::MeterCommunication,
+        Fault::MeterInternal,
+        Fault::MeterIdle,
+        Fault::MeterActive,
         Fault::Reader,
         Fault::SpuriousRcdError,
         Fault::RcdTestError,
@@ -236,6 +248,24 @@ mod tests {
                 Code::PowerMeterFailure,
                 "CommunicationError",
                 7,
+            ),
+            (
+                Fault::MeterInternal,
+                Code::PowerMeterFailure,
+                "InternalError",
+                8,
+            ),
+            (
+                Fault::MeterIdle,
+                Code::PowerMeterFailure,
+                "IdleMeterError",
+                9,
+            ),
+            (
+                Fault::MeterActive,
+                Code::PowerMeterFailure,
+                "ActiveMeterError",
+                10,
             ),
             (Fault::Reader, Code::ReaderFailure, "", 11),
             (

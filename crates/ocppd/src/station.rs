@@ -16,6 +16,9 @@ pub(crate) struct Levels {
     session: Option<EvseSession>,
     ev_present: Option<bool>,
     offered: u32,
+    meter_gone: bool,
+    /// Why, where meteringd says so.
+    meter_error: Option<Fault>,
     /// The last word of the recloser, which is old when it or its daemon is silent.
     recloser: Option<RecloserState>,
     recloser_daemon: bool,
@@ -56,6 +59,7 @@ impl Levels {
         bus.subscribe(&topics::METERING_METER_VALUES);
         bus.subscribe(&topics::METERING_METER_IDENTITY);
         bus.subscribe(&topics::METERING_METER_AVAILABLE);
+        bus.subscribe(&topics::METERING_METER_ERROR);
         bus.subscribe(&topics::RFID_AUTHORIZATION_REQUEST);
         bus.subscribe(&topics::RFID_AVAILABLE);
         bus.subscribe(&topics::CONTACTOR_ERROR);
@@ -133,7 +137,11 @@ impl Levels {
         } else if let Some(failure) = value(message, &topics::PLUG_LOCK_PERMANENT_FAILURE) {
             self.set(Source::PlugLock, failure.map(plug_lock));
         } else if let Some(available) = value(message, &topics::METERING_METER_AVAILABLE) {
-            self.set(Source::Meter, raised(!available, Fault::MeterCommunication));
+            self.meter_gone = !available;
+            self.judge_meter();
+        } else if let Some(error) = value(message, &topics::METERING_METER_ERROR) {
+            self.meter_error = error.map(meter);
+            self.judge_meter();
         } else if let Some(available) = value(message, &topics::RFID_AVAILABLE) {
             self.set(Source::Reader, raised(!available, Fault::Reader));
         } else if let Some(error) = value(message, &topics::RCD_ERROR) {
@@ -160,6 +168,11 @@ impl Levels {
                 _ => {}
             }
         }
+    }
+
+    fn judge_meter(&mut self) {
+        let why = self.meter_error.unwrap_or(Fault::MeterCommunication);
+        self.set(Source::Meter, self.meter_gone.then_some(why));
     }
 
     fn set(&mut self, source: Source, fault: Option<Fault>) {
@@ -266,6 +279,15 @@ fn plug_lock(failure: topics::PlugLockFailure) -> Fault {
     }
 }
 
+fn meter(error: topics::MeterError) -> Fault {
+    match error {
+        topics::MeterError::CommunicationError => Fault::MeterCommunication,
+        topics::MeterError::InternalError => Fault::MeterInternal,
+        topics::MeterError::IdleMeterError => Fault::MeterIdle,
+        topics::MeterError::ActiveMeterError => Fault::MeterActive,
+    }
+}
+
 fn rcd(error: topics::RcdError) -> Fault {
     match error {
         topics::RcdError::GroundFailure => Fault::RcdGroundFailure,
@@ -340,246 +362,4 @@ fn watt_hours(energy: f64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(topic: &str, payload: &str) -> Message {
-        Message {
-            topic: topic.to_owned(),
-            payload: payload.as_bytes().to_vec(),
-            retained: false,
-        }
-    }
-
-    fn faults(levels: &Levels) -> Vec<Fault> {
-        levels
-            .station()
-            .map(|station| station.faults)
-            .unwrap_or_default()
-    }
-
-    fn known() -> Levels {
-        let mut levels = Levels::default();
-        levels.take(&message(topics::SESSION_STATE.name(), "idle"));
-        levels
-    }
-
-    // covers: OS-005
-    #[test]
-    fn each_condition_is_its_fault_while_it_lasts() {
-        for (topic, raised, cleared, fault) in [
-            (topics::CONTACTOR_ERROR.name(), "1", "0", Fault::Contactor),
-            (
-                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
-                "PlugLockMotorCapNotCharged",
-                "",
-                Fault::PlugLockMotorCapNotCharged,
-            ),
-            (
-                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
-                "PlugLockMotorUnexpectedOpen",
-                "",
-                Fault::PlugLockMotorUnexpectedOpen,
-            ),
-            (
-                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
-                "PlugLockMotorUnexpectedClose",
-                "",
-                Fault::PlugLockMotorUnexpectedClose,
-            ),
-            (
-                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
-                "PlugLockCannotLock",
-                "",
-                Fault::PlugLockCannotLock,
-            ),
-            (
-                topics::PLUG_LOCK_PERMANENT_FAILURE.name(),
-                "PlugLockCannotUnlock",
-                "",
-                Fault::PlugLockCannotUnlock,
-            ),
-            (
-                topics::METERING_METER_AVAILABLE.name(),
-                "0",
-                "1",
-                Fault::MeterCommunication,
-            ),
-            (topics::RFID_AVAILABLE.name(), "0", "1", Fault::Reader),
-            (
-                topics::RCD_ERROR.name(),
-                "SpuriousRcdError",
-                "",
-                Fault::SpuriousRcdError,
-            ),
-            (
-                topics::RCD_ERROR.name(),
-                "RcdTestError",
-                "",
-                Fault::RcdTestError,
-            ),
-            (
-                topics::RCD_ERROR.name(),
-                "RcdGroundFailure",
-                "",
-                Fault::RcdGroundFailure,
-            ),
-            (
-                topics::EMERGENCY_SHUTDOWN.name(),
-                "1",
-                "0",
-                Fault::EmergencyShutdown,
-            ),
-            (
-                topics::RCD_RECLOSER_ERROR.name(),
-                "1",
-                "0",
-                Fault::RcdRecloserFailure,
-            ),
-            (
-                topics::SESSION_PROXIMITY_ERROR.name(),
-                "ProximityNoCable",
-                "",
-                Fault::ProximityNoCable,
-            ),
-            (
-                topics::SESSION_PROXIMITY_ERROR.name(),
-                "ProximityInvalid",
-                "",
-                Fault::ProximityInvalid,
-            ),
-            (
-                topics::SESSION_PROXIMITY_ERROR.name(),
-                "ProximityChanged",
-                "",
-                Fault::ProximityChanged,
-            ),
-            (topics::EVSE_FAULT.name(), "pilot_short", "", Fault::Evse),
-            (
-                topics::EVSE_FAULT.name(),
-                "ventilation_unavailable",
-                "",
-                Fault::Ventilation,
-            ),
-            ("ci/global/daemon/evsed/available", "0", "1", Fault::Evse),
-            (
-                "ci/global/daemon/meteringd/available",
-                "0",
-                "1",
-                Fault::MeterCommunication,
-            ),
-        ] {
-            let mut levels = known();
-            levels.take(&message(topic, raised));
-            assert_eq!(faults(&levels), [fault], "{topic} {raised}");
-            levels.take(&message(topic, "garbage"));
-            assert_eq!(faults(&levels), [fault], "garbage leaves the last level");
-            levels.take(&message(topic, cleared));
-            assert_eq!(faults(&levels), [], "{topic} {cleared}");
-        }
-    }
-
-    #[test]
-    fn faults_keep_the_order_in_which_they_came() {
-        let mut levels = known();
-        levels.take(&message(topics::RCD_ERROR.name(), "RcdTestError"));
-        levels.take(&message(topics::CONTACTOR_ERROR.name(), "1"));
-        levels.take(&message(topics::EVSE_FAULT.name(), "contactor_error"));
-        assert_eq!(faults(&levels), [Fault::RcdTestError, Fault::Contactor]);
-    }
-
-    #[test]
-    fn a_pilot_fault_tells_nothing_about_the_vehicle() {
-        let mut levels = known();
-        for (state, expected) in [
-            ("A", Some(false)),
-            ("E", Some(false)),
-            ("B", Some(true)),
-            ("F", Some(true)),
-            ("C", Some(true)),
-        ] {
-            levels.take(&message(topics::CHARGE_CP_STATUS.name(), state));
-            assert_eq!(levels.ev_present, expected, "{state}");
-        }
-    }
-
-    #[test]
-    fn without_evsed_the_station_is_faulted() {
-        let mut levels = known();
-        levels.take(&message(topics::SESSION_STATE.name(), "charging"));
-        let input = levels.take(&message("ci/global/daemon/evsed/available", "0"));
-        assert!(matches!(
-            input,
-            Some(Input::Station(Station {
-                session: EvseSession::Faulted,
-                ..
-            }))
-        ));
-    }
-
-    // covers: REC-012
-    #[test]
-    fn the_state_of_a_recloser_that_does_not_answer_is_unknown() {
-        let mut levels = known();
-        let recloser = |levels: &Levels| levels.station().and_then(|station| station.recloser);
-        levels.take(&message(topics::RCD_RECLOSER_STATE_ACTUAL.name(), "open"));
-        assert_eq!(recloser(&levels), None, "its daemon is not there");
-        levels.take(&message("ci/global/daemon/recloserd/available", "1"));
-        assert_eq!(recloser(&levels), Some(RecloserState::Open));
-        for (topic, silent, answers) in [
-            (topics::RCD_RECLOSER_ERROR.name(), "1", "0"),
-            ("ci/global/daemon/recloserd/available", "0", "1"),
-            (topics::RCD_RECLOSER_STATE_ACTUAL.name(), "", "open"),
-        ] {
-            levels.take(&message(topic, silent));
-            assert_eq!(recloser(&levels), None, "{topic}");
-            levels.take(&message(topic, answers));
-            assert_eq!(recloser(&levels), Some(RecloserState::Open), "{topic}");
-        }
-    }
-
-    #[test]
-    fn answers_that_were_kept_are_old() {
-        let mut levels = known();
-        for (topic, payload) in [
-            (
-                topics::PLUG_LOCK_UNLOCK_RESULT.name(),
-                r#"{"id":"x","result":"unlocked"}"#,
-            ),
-            (topics::RCD_RECLOSER_STATE_CONFIRM.name(), "open"),
-        ] {
-            let mut answer = message(topic, payload);
-            assert!(levels.take(&answer).is_some(), "{topic}");
-            answer.retained = true;
-            assert!(levels.take(&answer).is_none(), "{topic}");
-        }
-    }
-
-    #[test]
-    fn retained_tags_and_reasons_are_old() {
-        let mut levels = known();
-        let mut tag = message(
-            topics::RFID_AUTHORIZATION_REQUEST.name(),
-            r#"["ISO14443","04A1B2C3"]"#,
-        );
-        assert!(
-            matches!(levels.take(&tag), Some(Input::IdTagPresented(text)) if text == "04A1B2C3")
-        );
-        tag.retained = true;
-        assert!(levels.take(&tag).is_none());
-    }
-
-    #[test]
-    fn a_register_is_whole_and_never_negative() {
-        let cases = [
-            (0.0, Some(0)),
-            (1234.9, Some(1234)),
-            (-1.0, None),
-            (f64::NAN, None),
-            (1e300, None),
-        ];
-        for (energy, expected) in cases {
-            assert_eq!(watt_hours(energy), expected, "{energy}");
-        }
-    }
-}
+mod tests;

@@ -297,9 +297,15 @@ impl ChargePoint {
             .and_then(|(_, reading)| reading.energy_wh)
     }
 
+    /// Whether no usable value comes from the meter.
     pub(super) fn meter_silent(&self) -> bool {
-        self.faults()
-            .any(|fault| fault == Fault::MeterCommunication)
+        let meter = [
+            Fault::MeterCommunication,
+            Fault::MeterInternal,
+            Fault::MeterIdle,
+            Fault::MeterActive,
+        ];
+        self.faults().any(|fault| meter.contains(&fault))
     }
 
     fn emergency(&self) -> bool {
