@@ -283,6 +283,11 @@ mod tests {
         let (second, _) = receive(&mut stream);
         stream.write_all(&tail).unwrap();
         stream.write_all(&readings(2).encode(second)).unwrap();
+        // The answering thread may be slow; what is late is not the question here.
+        remote
+            .stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         let answer = thread::spawn(move || {
             let (third, _) = receive(&mut stream);
             stream.write_all(&readings(3).encode(third)).unwrap();
