@@ -149,7 +149,7 @@ impl Daemon {
         match message.on(&SESSION_STATE) {
             Some(Ok(state)) => {
                 self.session_runs = is_session(state);
-                self.watch.session(self.session_runs);
+                self.watch.session(Instant::now(), self.session_runs);
             }
             Some(Err(error)) => tracing::warn!(topic = message.topic, %error, "ignored"),
             None => {}

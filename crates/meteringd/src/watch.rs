@@ -22,7 +22,7 @@ pub struct Watch {
     interval: Duration,
     last_good: Instant,
     availability: Availability,
-    session_runs: bool,
+    session: Session,
     next_publication: Option<Instant>,
     published: Option<Reading>,
 }
@@ -35,6 +35,17 @@ enum Availability {
     Unavailable,
 }
 
+/// While it runs and until the register has settled, every change is published.
+#[derive(Clone, Copy, Debug)]
+enum Session {
+    Running,
+    Over { settled: Instant },
+}
+
+/// The reading that closes a transaction comes after the session: the meter
+/// counts what has flowed, and we read it, a moment later.
+const SETTLING: Duration = Duration::from_secs(5);
+
 impl Watch {
     /// A meter that has until `now` + `unavailable_after` to show itself.
     pub const fn new(now: Instant, unavailable_after: Duration, interval: Duration) -> Self {
@@ -43,15 +54,21 @@ impl Watch {
             interval,
             last_good: now,
             availability: Availability::Unknown,
-            session_runs: false,
+            session: Session::Over { settled: now },
             next_publication: None,
             published: None,
         }
     }
 
-    /// A session begins or ends: while it runs, every change is published.
-    pub const fn session(&mut self, runs: bool) {
-        self.session_runs = runs;
+    /// Whether a session runs.
+    pub fn session(&mut self, now: Instant, runs: bool) {
+        self.session = match (self.session, runs) {
+            (_, true) => Session::Running,
+            (Session::Running, false) => Session::Over {
+                settled: now + SETTLING,
+            },
+            (Session::Over { settled }, false) => Session::Over { settled },
+        };
     }
 
     /// A good reading came.
@@ -61,7 +78,11 @@ impl Watch {
         self.availability = Availability::Available;
         let due = self.next_publication.is_none_or(|next| now >= next);
         let changed = self.published.as_ref() != Some(reading);
-        let publish = due || became_available || (self.session_runs && changed);
+        let settled = match self.session {
+            Session::Running => false,
+            Session::Over { settled } => now >= settled,
+        };
+        let publish = due || became_available || (changed && !settled);
         if publish {
             self.published = Some(reading.clone());
         }
@@ -181,11 +202,15 @@ mod tests {
         let start = Instant::now();
         let mut watch = watch(start);
         watch.good(start, &reading(1.0));
-        watch.session(true);
+        watch.session(start, true);
         assert!(watch.good(start + SECOND, &reading(2.0)).publish);
         assert!(!watch.good(start + 2 * SECOND, &reading(2.0)).publish);
         assert!(watch.good(start + 30 * SECOND, &reading(2.0)).publish);
-        watch.session(false);
-        assert!(!watch.good(start + 31 * SECOND, &reading(3.0)).publish);
+        watch.session(start + 31 * SECOND, false);
+        assert!(
+            watch.good(start + 32 * SECOND, &reading(3.0)).publish,
+            "the closing reading"
+        );
+        assert!(!watch.good(start + 36 * SECOND, &reading(4.0)).publish);
     }
 }
