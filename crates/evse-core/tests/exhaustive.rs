@@ -17,127 +17,14 @@
 
 mod bench;
 mod oracle;
+mod symbols;
 
 use bench::*;
 use evse_core::*;
 use oracle::Oracle;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
-
-/// What can happen next.
-#[derive(Clone, Copy, Debug)]
-enum Symbol {
-    /// 10 ms pass, then a round of measurements of an unchanged world.
-    Round,
-    /// 90 ms pass, then a round.
-    SlowRound,
-    /// The loop freezes for 150 ms, then a round.
-    Freeze,
-    /// The next deadline comes without a round.
-    Tick,
-    /// Slow rounds until something published changes, at most 11 s.
-    Wait,
-    /// The world changes, 10 ms pass, a round.
-    Ev(Ev),
-    Contactor(ContactorDefect),
-    Lock(LockDefect),
-    Proximity(i32),
-    SecondContactor(ContactorDefect),
-    /// DIGITAL_IN_1, the emergency input, or the residual current device changes; a
-    /// quick look, no round.
-    Emergency(bool),
-    Rcd(RcdDefect),
-    /// A quick look 1 ms later.
-    Look,
-    /// A request, at once.
-    Request(Request),
-}
-
-const TIME: [Symbol; 5] = [
-    Symbol::Round,
-    Symbol::SlowRound,
-    Symbol::Freeze,
-    Symbol::Tick,
-    Symbol::Wait,
-];
-
-const PILOT: [Symbol; 8] = [
-    Symbol::Ev(Ev::A),
-    Symbol::Ev(Ev::B),
-    Symbol::Ev(Ev::C),
-    Symbol::Ev(Ev::D),
-    Symbol::Ev(Ev::Short),
-    Symbol::Ev(Ev::NoDiode),
-    Symbol::Ev(Ev::OutOfRange),
-    Symbol::Ev(Ev::SensorFault),
-];
-
-const CONTACTOR: [Symbol; 4] = [
-    Symbol::Contactor(ContactorDefect::None),
-    Symbol::Contactor(ContactorDefect::Welded),
-    Symbol::Contactor(ContactorDefect::NeverCloses),
-    Symbol::Contactor(ContactorDefect::Unreadable),
-];
-
-const PLUG: [Symbol; 8] = [
-    Symbol::Lock(LockDefect::None),
-    Symbol::Lock(LockDefect::Jammed),
-    Symbol::Lock(LockDefect::Senseless),
-    Symbol::Lock(LockDefect::CapacitorEmpty),
-    Symbol::Proximity(PP_32),
-    Symbol::Proximity(PP_13),
-    Symbol::Proximity(PP_NONE),
-    Symbol::Proximity(PP_INVALID),
-];
-
-const SLOT: DynamicSlot = DynamicSlot::new(0).unwrap();
-
-const REQUESTS: [Symbol; 9] = [
-    Symbol::Request(Request::DynamicLimit(SLOT, Some(Amperes::new(16)))),
-    Symbol::Request(Request::DynamicLimit(SLOT, Some(Amperes::from_deci(59)))),
-    Symbol::Request(Request::Authorization(Grant::OneSession)),
-    Symbol::Request(Request::Authorization(Grant::Revoked)),
-    Symbol::Request(Request::CustomerOperation(Operation::Inoperative)),
-    Symbol::Request(Request::CustomerOperation(Operation::Operative)),
-    Symbol::Request(Request::BrokerLost),
-    Symbol::Request(Request::BrokerConnected),
-    Symbol::Request(Request::Unlock),
-];
-
-const ALARMS: [Symbol; 8] = [
-    Symbol::Emergency(true),
-    Symbol::Emergency(false),
-    Symbol::Rcd(RcdDefect::Tripped),
-    Symbol::Rcd(RcdDefect::Deaf),
-    Symbol::Rcd(RcdDefect::Sticky),
-    Symbol::Rcd(RcdDefect::None),
-    Symbol::Look,
-    Symbol::Request(Request::TestRcd),
-];
-
-const PHASES: [Symbol; 6] = [
-    Symbol::SecondContactor(ContactorDefect::None),
-    Symbol::SecondContactor(ContactorDefect::Welded),
-    Symbol::SecondContactor(ContactorDefect::NeverCloses),
-    Symbol::Request(Request::Phases(PhaseCount::One)),
-    Symbol::Request(Request::Phases(PhaseCount::Three)),
-    Symbol::Request(Request::PhaseSwitchDelay(10_000)),
-];
-
-const VENTILATION: [Symbol; 8] = [
-    Symbol::SecondContactor(ContactorDefect::None),
-    Symbol::SecondContactor(ContactorDefect::NeverCloses),
-    Symbol::Request(Request::VentilationAvailable(true)),
-    Symbol::Request(Request::VentilationAvailable(false)),
-    Symbol::Request(Request::VentilationActual(true)),
-    Symbol::Request(Request::VentilationActual(false)),
-    Symbol::Request(Request::VentilationTarget(true)),
-    Symbol::Request(Request::VentilationTarget(false)),
-];
-
-fn everything() -> Vec<Symbol> {
-    [&TIME[..], &PILOT, &CONTACTOR, &PLUG, &REQUESTS].concat()
-}
+use symbols::*;
 
 /// A machine in a world, watched by an oracle.
 #[derive(Clone)]

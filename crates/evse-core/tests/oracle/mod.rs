@@ -4,7 +4,11 @@
 //! Like the machine it remembers only deadlines, so equal situations at
 //! different times can be recognised as equal.
 
+mod alarms;
+mod readings;
+
 use evse_core::*;
+use readings::*;
 
 /// The machine opens 15 ms after a doubtful round; the rule allows 20 ms (S2).
 const OPEN_MS: u64 = 20;
@@ -518,104 +522,6 @@ impl Oracle {
         Ok(())
     }
 
-    /// S3, and what the residual current device asks for.
-    fn alarm_rules(&self, step: &Step) -> Result<(), &'static str> {
-        let a = &step.actuation;
-        let closes = a.relay_1 && !self.relay;
-        let rule = |holds: bool, name| if holds { Ok(()) } else { Err(name) };
-        rule(
-            self.emergency.on != Some(true) || !a.relay_1,
-            "S3: an emergency opens at the first look",
-        )?;
-        rule(
-            !self.emergency.twice || a.pilot == PilotOutput::Duty(DutyCycle::ZERO),
-            "EMG-004: an emergency is state F",
-        )?;
-        rule(
-            !closes || !self.emergency_latched,
-            "S1: after an emergency the EV has to leave",
-        )?;
-        rule(
-            self.rcd.on != Some(true) || !a.relay_1,
-            "S3: a tripped RCD opens at the first look",
-        )?;
-        rule(
-            !closes || !self.rcd_latched,
-            "S1: after a ground failure the EV has to leave",
-        )?;
-        let test = self.config.rcd.and_then(|monitor| monitor.test);
-        match test {
-            None => rule(a.outputs == DigitalOutputs(0), "no output is in use"),
-            Some(test) if a.outputs == test.trigger.level(true) => {
-                rule(!a.relay_1, "RCD-021: no test of a closed contactor")?;
-                rule(self.feedback != Some(true), "RCD-021: nor of a welded one")
-            }
-            Some(test) => {
-                rule(
-                    a.outputs == test.trigger.level(false),
-                    "only the trigger is in use",
-                )?;
-                rule(!closes || !self.testing, "S1: no closing in a test")?;
-                rule(!closes || self.tested, "RCD-019: no session without a test")
-            }
-        }
-    }
-
-    fn second_relay_rules(
-        &self,
-        now: Millis,
-        input: &Input,
-        step: &Step,
-    ) -> Result<(), &'static str> {
-        let a = &step.actuation;
-        let failed = a.pilot == PilotOutput::Duty(DutyCycle::ZERO);
-        let rule = |holds: bool, name| if holds { Ok(()) } else { Err(name) };
-        if a.pilot == PilotOutput::Released {
-            let wake_up = self.config.wake_up;
-            rule(
-                wake_up.after_authorization || wake_up.after_timeout,
-                "CP-024: no wake-up unless configured",
-            )?;
-            rule(!a.relay_1, "S1: no closed contactor without a pilot")?;
-        }
-        match self.config.relay_2 {
-            SecondRelay::Ventilation(fan) => {
-                let customers = fan.control == VentilationControl::External;
-                rule(
-                    !a.relay_2 || fan.enabled || customers,
-                    "VENT-001: relay 2 is unused",
-                )?;
-                rule(!a.relay_2 || !failed, "VENT-015: no fan in the safe state")
-            }
-            SecondRelay::PhaseSwitch(_) if a.relay_2 && !self.relay_2 => {
-                rule(!a.relay_1, "PH-012: the second contactor closes first")?;
-                rule(
-                    matches!(input, Input::Sample(_)),
-                    "S9: only a measurement closes",
-                )
-            }
-            SecondRelay::PhaseSwitch(_) if !a.relay_2 && self.relay_2 => {
-                rule(
-                    !a.relay_1 && (!self.relay || failed),
-                    "PH-013: and opens last",
-                )?;
-                rule(
-                    self.feedback != Some(true) || failed,
-                    "PH-013: when the first one is open",
-                )
-            }
-            SecondRelay::PhaseSwitch(_) if a.relay_1 && !self.relay => {
-                let in_place = if a.relay_2 {
-                    self.pulled_in.too_long(now)
-                } else {
-                    self.second_feedback == Some(false)
-                };
-                rule(in_place, "PH-012: the second contactor is in its place")
-            }
-            SecondRelay::PhaseSwitch(_) => Ok(()),
-        }
-    }
-
     fn note(&mut self, now: Millis, step: &Step) {
         let actuation = &step.actuation;
         if let Some(test) = self.config.rcd.and_then(|monitor| monitor.test) {
@@ -660,60 +566,4 @@ enum Level {
     C,
     D,
     Unclear,
-}
-
-fn level(round: Result<PilotPeaks, SensorFault>, driven: PilotOutput) -> Level {
-    let (Ok(peaks), PilotOutput::Duty(duty)) = (round, driven) else {
-        return Level::Unclear;
-    };
-    let negative = peaks.negative.0;
-    let in_range = (-13_000..-11_000).contains(&negative) || (-1_000..=13_000).contains(&negative);
-    if duty.offered().is_some() != (negative < -11_000) || !in_range {
-        return Level::Unclear;
-    }
-    match peaks.positive.0 {
-        11_000..=13_000 => Level::A,
-        8_000..=9_999 => Level::B,
-        5_000..=6_999 => Level::C,
-        2_000..=3_999 => Level::D,
-        _ => Level::Unclear,
-    }
-}
-
-/// Whether a round shows a request for energy; `None` in a band of hysteresis.
-fn requests(
-    round: Result<PilotPeaks, SensorFault>,
-    driven: PilotOutput,
-    accepts_state_d: bool,
-) -> Option<bool> {
-    match level(round, driven) {
-        Level::C => Some(true),
-        Level::D => Some(accepts_state_d),
-        Level::A | Level::B => Some(false),
-        Level::Unclear => match round {
-            Ok(peaks) if [4, 7].contains(&(peaks.positive.0 / 1_000)) => None,
-            Ok(_) | Err(SensorFault) => Some(false),
-        },
-    }
-}
-
-/// A row of the table of cables; 0 is no usable voltage, 5 no cable.
-fn band(voltage: Millivolts) -> u8 {
-    match voltage.0 {
-        2_459.. => 5,
-        1_813..=2_458 => 1,
-        1_170..=1_812 => 2,
-        891..=1_169 => 3,
-        751..=890 => 4,
-        _ => 0,
-    }
-}
-
-fn rating(band: u8) -> Option<Amperes> {
-    let amperes = [13, 20, 32, 63].get(usize::from(band).checked_sub(1)?)?;
-    Some(Amperes::new(*amperes))
-}
-
-fn index(slot: DynamicSlot) -> Option<usize> {
-    (0..DynamicSlot::COUNT).find(|index| DynamicSlot::new(*index) == Some(slot))
 }
