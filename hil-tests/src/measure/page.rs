@@ -90,8 +90,8 @@ fn reactions(report: &Report) -> String {
             Some(20),
             &report.departures.samples,
         ),
-        "| emergency edge → relay 1 commanded open | 5 ms | | | | 0 | not measured: there is no \
-         emergency input yet |\n",
+        "| emergency edge → relay 1 commanded open | 5 ms | | | | 0 | not measured: no \
+         measurement written yet |\n",
         &row(
             "dynamic limit published → new duty cycle",
             Some(50),
