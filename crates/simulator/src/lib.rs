@@ -13,6 +13,7 @@ pub mod edges;
 pub mod meter;
 pub mod mosquitto;
 pub mod plant;
+mod pty;
 mod readings;
 pub mod recloser;
 pub mod rfid;

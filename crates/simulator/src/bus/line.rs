@@ -1,23 +1,20 @@
 //! The line itself.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::Device;
+use crate::pty::open_line;
 
 /// A frame is over when the line was quiet for this long, complete or not.
 const FRAME_GAP: Duration = Duration::from_millis(20);
@@ -111,25 +108,6 @@ impl Drop for SharedLine {
             let _ = thread.join();
         }
     }
-}
-
-/// The far end of a new line, its raw near end, and the near end's name.
-fn open_line() -> io::Result<(File, File, PathBuf)> {
-    // Closed on exec: a daemon started by a test must not keep the line open.
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let master = posix_openpt(flags)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let path = PathBuf::from(ptsname_r(&master)?);
-    let terminal = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlag::O_NOCTTY.bits())
-        .open(&path)?;
-    let mut settings = tcgetattr(&terminal)?;
-    cfmakeraw(&mut settings);
-    tcsetattr(&terminal, SetArg::TCSANOW, &settings)?;
-    Ok((File::from(OwnedFd::from(master)), terminal, path))
 }
 
 struct Wire {

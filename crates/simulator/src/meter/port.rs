@@ -1,22 +1,19 @@
 //! A meter at the end of a line that echoes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use crate::pty::open_line;
 use crate::readings::MeterSource;
 
 use super::Fault;
@@ -187,25 +184,6 @@ impl Drop for MeterPort {
             let _ = std::fs::remove_file(link);
         }
     }
-}
-
-/// The far end of a new line, its raw near end, and the near end's name.
-fn open_line() -> io::Result<(File, File, PathBuf)> {
-    // Closed on exec: a daemon started by a test must not keep the line open.
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let master = posix_openpt(flags)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let path = PathBuf::from(ptsname_r(&master)?);
-    let terminal = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlag::O_NOCTTY.bits())
-        .open(&path)?;
-    let mut settings = tcgetattr(&terminal)?;
-    cfmakeraw(&mut settings);
-    tcsetattr(&terminal, SetArg::TCSANOW, &settings)?;
-    Ok((File::from(OwnedFd::from(master)), terminal, path))
 }
 
 struct Meter {
