@@ -9,12 +9,15 @@ mod ci_string;
 mod configuration;
 mod decode;
 mod fault;
+mod firmware_update;
 mod frame;
+mod location;
 mod message;
 mod metering;
 mod profile;
 mod time;
 mod transaction;
+mod upload;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
@@ -23,7 +26,11 @@ pub use charge_point::{
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
 pub use fault::Fault;
+pub use firmware_update::{
+    Boot, FirmwareOrder, FirmwareOutcome, FirmwareSignature, FirmwareUpdate, Installer, Phase,
+};
 pub use frame::{CallError, ErrorCode, Frame, FrameError};
+pub use location::{Location, LocationError, Scheme, hide_credentials};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
     Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction,
@@ -34,3 +41,4 @@ pub use profile::{
 };
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
+pub use upload::{Upload, UploadFailure, UploadedLog};

@@ -45,10 +45,10 @@ impl ChargePoint {
         match request {
             Request::Core(request) => self.core(id, request),
             Request::FirmwareManagement(FirmwareManagement::GetDiagnostics(request)) => {
-                self.get_diagnostics(id, &request)
+                self.get_diagnostics(&request)
             }
             Request::FirmwareManagement(FirmwareManagement::UpdateFirmware(request)) => {
-                self.update_firmware(id, &request)
+                self.update_firmware(&request)
             }
             Request::LocalList(request) => self.local_list(id, &request),
             Request::RemoteTrigger(request) => self.remote_trigger(&request),
@@ -188,7 +188,12 @@ impl ChargePoint {
 
     /// Both kinds end the transaction first and keep everything stored; they differ in how long
     /// they wait for the closing reading and for delivery.
+    /// Not during an installation (guide 11.6).
     fn reset(&mut self, hard: bool) -> Value {
+        if self.firmware.installing() {
+            self.warn("Reset rejected: firmware is being installed");
+            return status("Rejected");
+        }
         let (reason, seconds) = if hard {
             (StopReason::HardReset, HARD_RESET_S)
         } else {

@@ -309,14 +309,14 @@ impl ChargePoint {
                 let info = IdTagInfo::decode(payload, &mut remarks);
                 self.authorization_answered(Some(info));
             }
-            Kind::DataTransfer
-            | Kind::DiagnosticsStatus
+            Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
             | Kind::LogStatus
+            | Kind::SignedFirmwareStatus => self.notice_told(kind),
+            Kind::DataTransfer
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
-            | Kind::SignedFirmwareStatus
             | Kind::Status { .. } => {}
             Kind::Transaction => self.transaction_message_answered(payload, &mut remarks),
         }
@@ -337,15 +337,15 @@ impl ChargePoint {
             Kind::Boot => self.boot_unanswered(),
             Kind::Authorize => self.authorization_answered(None),
             Kind::Transaction => self.transaction_message_refused(code),
-            Kind::DataTransfer
-            | Kind::DiagnosticsStatus
+            Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
-            | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::SignedFirmwareStatus => self.notice_told(kind),
+            Kind::DataTransfer
+            | Kind::Heartbeat
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
-            | Kind::SignedFirmwareStatus
             | Kind::Status { .. } => {}
         }
     }
@@ -374,15 +374,15 @@ impl ChargePoint {
             Kind::Authorize => self.authorization_unanswered(),
             Kind::Status { connector } => self.status_not_delivered(connector),
             Kind::Transaction => self.transaction_message_unanswered(),
-            Kind::DataTransfer
-            | Kind::DiagnosticsStatus
+            Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
-            | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::SignedFirmwareStatus => self.notice_lost(kind),
+            Kind::DataTransfer
+            | Kind::Heartbeat
             | Kind::MeterValues
             | Kind::SecurityEvent
-            | Kind::SignCertificate
-            | Kind::SignedFirmwareStatus => {}
+            | Kind::SignCertificate => {}
         }
     }
 }

@@ -19,6 +19,7 @@ mod diagnostics;
 mod firmware;
 mod link;
 mod local_list;
+mod notices;
 mod registration;
 mod reporting;
 mod reservation;
@@ -35,17 +36,22 @@ use std::collections::BTreeMap;
 use authorization::Asking;
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
+use diagnostics::Uploads;
+use firmware::Firmware;
 use link::Link;
+use notices::Notices;
 use reporting::Reporting;
 use session::Session;
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
+use crate::firmware_update::{Boot, FirmwareOrder, Installer};
 use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
 use crate::transaction::{Change, Queue, Stored, Transaction};
+use crate::upload::{Upload, UploadFailure};
 use crate::{CiString, Millis, Time, Timestamp};
 
 /// What is fixed while the process lives.
@@ -67,6 +73,8 @@ pub struct Settings {
     pub recloser: bool,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
+    /// Which start of which system this is.
+    pub boot: Boot,
 }
 
 /// Something that happened.
@@ -104,6 +112,19 @@ pub enum Input {
     RecloserAnswered(Result<RecloserState, RecloserRefusal>),
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
+    /// What the installer of firmware does; `None` when it is gone.
+    Installer(Option<Installer>),
+    /// All attempts of the installer have failed.
+    InstallerGaveUp,
+    /// Whether the file has the signature of [`FirmwareOrder`].
+    FirmwareSignature(bool),
+    /// What became of [`Output::Upload`] of this number.
+    UploadEnded {
+        /// [`Upload::number`]
+        number: u64,
+        /// How it went.
+        outcome: Result<(), UploadFailure>,
+    },
     /// Nothing but time.
     Tick,
 }
@@ -164,6 +185,10 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Ask the installer for an update.
+    Install(Box<FirmwareOrder>),
+    /// Upload logs, instead of what is being uploaded.
+    Upload(Box<Upload>),
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -201,6 +226,9 @@ pub struct ChargePoint {
     registered: bool,
     reporting: Reporting,
     published: Published,
+    firmware: Firmware,
+    uploads: Uploads,
+    notices: Notices,
 }
 
 /// `ChangeAvailability`: what is wanted, and what is in effect until the EV leaves.
@@ -268,6 +296,9 @@ impl ChargePoint {
             registered: stored.registered,
             reporting: Reporting::default(),
             published: Published::default(),
+            firmware: Firmware::new(stored.firmware),
+            uploads: Uploads::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -294,6 +325,10 @@ impl ChargePoint {
                 self.store_again_at =
                     fault.map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
             }
+            Input::Installer(state) => self.installer_changed(state),
+            Input::InstallerGaveUp => self.installer_gave_up(),
+            Input::FirmwareSignature(valid) => self.signature_checked(valid),
+            Input::UploadEnded { number, outcome } => self.upload_ended(number, outcome),
             Input::Tick => {}
         }
         self.advance();
@@ -308,6 +343,8 @@ impl ChargePoint {
             self.deferred_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
+            self.firmware_deadline(),
+            self.upload_deadline(),
             self.save_profiles_at,
             self.store_again_at,
             self.reset_by,
@@ -341,6 +378,9 @@ impl ChargePoint {
         self.store_again();
         self.sample_meter();
         self.report_status();
+        self.advance_firmware();
+        self.advance_upload();
+        self.tell_notices();
         self.send_next();
         self.advance_reset();
     }
@@ -406,7 +446,10 @@ impl ChargePoint {
         {
             self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
             let [station, connector] = self.availability.wanted;
-            let mut changes = vec![Change::Availability { station, connector }];
+            let mut changes = vec![
+                Change::Availability { station, connector },
+                self.firmware_change(),
+            ];
             changes.extend(
                 self.transactions
                     .values()

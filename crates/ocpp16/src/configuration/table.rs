@@ -41,6 +41,7 @@ pub enum Key {
     StopTxnSampledData,
     StopTxnSampledDataMaxLength,
     SupportedFeatureProfiles,
+    SupportedFileTransferProtocols,
     TransactionMessageAttempts,
     TransactionMessageRetryInterval,
     UnlockConnectorOnEVSideDisconnect,
@@ -92,7 +93,7 @@ const fn key(key: Key, name: &'static str, form: Form, default: &'static str) ->
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 40] = [
+pub(super) const SPECIFICATIONS: [Specification; 41] = [
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -290,7 +291,13 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         Key::SupportedFeatureProfiles,
         "SupportedFeatureProfiles",
         Form::ReadOnly,
-        "Core,SmartCharging,RemoteTrigger",
+        "Core,FirmwareManagement,SmartCharging,RemoteTrigger",
+    ),
+    key(
+        Key::SupportedFileTransferProtocols,
+        "SupportedFileTransferProtocols",
+        Form::ReadOnly,
+        "FTP,FTPS,HTTP,HTTPS",
     ),
     key(
         Key::TransactionMessageAttempts,

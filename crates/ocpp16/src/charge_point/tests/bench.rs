@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use crate::{
-    BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
+    Boot, BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
     Fault, Input, Millis, Output, Reading, Settings, Station, Stored, Time, Timestamp,
 };
 
@@ -42,6 +42,10 @@ pub fn settings(prefix: &str) -> Settings {
         pluggable: true,
         recloser: true,
         hardware_limit: DeciAmperes(320),
+        boot: Boot {
+            id: "first boot".to_owned(),
+            system: "A".to_owned(),
+        },
     }
 }
 
@@ -86,6 +90,7 @@ pub fn apply(
             }
             Change::Configuration { name, value } => configured.push((name, value)),
             Change::Registered => stored.registered = true,
+            Change::Firmware(update) => stored.firmware = update.map(|update| *update),
         }
     }
 }
@@ -181,6 +186,8 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::Install(_)
+                | Output::Upload(_)
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot

@@ -20,7 +20,7 @@ fn get_configuration_answers_all_some_and_unknown_keys() {
             .as_array()
             .unwrap()
             .clone();
-        assert_eq!(all.len(), 40);
+        assert_eq!(all.len(), 41);
         for entry in &all {
             assert!(
                 entry["key"].is_string()
@@ -155,13 +155,19 @@ fn trigger_message_sends_or_says_why_not() {
         ("MeterValues", None, "Accepted", vec!["MeterValues"]),
         ("MeterValues", Some(1), "Accepted", vec!["MeterValues"]),
         ("MeterValues", Some(2), "Rejected", vec![]),
-        ("FirmwareStatusNotification", None, "NotImplemented", vec![]),
+        (
+            "FirmwareStatusNotification",
+            None,
+            "Accepted",
+            vec!["FirmwareStatusNotification"],
+        ),
         (
             "DiagnosticsStatusNotification",
             None,
-            "NotImplemented",
-            vec![],
+            "Accepted",
+            vec!["DiagnosticsStatusNotification"],
         ),
+        ("LogStatusNotification", None, "NotImplemented", vec![]),
         ("Foo", None, "NotImplemented", vec![]),
     ] {
         assert_eq!(
@@ -366,19 +372,10 @@ fn features_that_are_not_carried_out_are_not_supported() {
         ("CertificateSigned", json!({"certificateChain": "x"})),
         ("DeleteCertificate", json!({"certificateHashData": hash})),
         (
-            "ExtendedTriggerMessage",
-            json!({"requestedMessage": "Heartbeat"}),
-        ),
-        ("GetDiagnostics", json!({"location": "ftp://h/"})),
-        (
             "GetInstalledCertificateIds",
             json!({"certificateType": "ManufacturerRootCertificate"}),
         ),
         ("GetLocalListVersion", json!({})),
-        (
-            "GetLog",
-            json!({"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": "ftp://h/"}}),
-        ),
         (
             "InstallCertificate",
             json!({"certificateType": "CentralSystemRootCertificate", "certificate": "x"}),
@@ -390,14 +387,6 @@ fn features_that_are_not_carried_out_are_not_supported() {
         (
             "SendLocalList",
             json!({"listVersion": 1, "updateType": "Full", "localAuthorizationList": [{"idTag": "x", "idTagInfo": {"status": "Accepted"}}]}),
-        ),
-        (
-            "SignedUpdateFirmware",
-            json!({"requestId": 1, "firmware": {"location": "ftp://h/", "retrieveDateTime": at, "signingCertificate": "x", "signature": "y"}}),
-        ),
-        (
-            "UpdateFirmware",
-            json!({"location": "ftp://h/", "retrieveDate": at}),
         ),
     ] {
         let answer = bench.call_frame(&json!([2, "a", action, payload]).to_string());

@@ -175,6 +175,8 @@ impl World {
                     | Output::IdTagAnswer(_)
                     | Output::Unlock(_)
                     | Output::Recloser(_)
+                    | Output::Install(_)
+                    | Output::Upload(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot
