@@ -145,11 +145,16 @@ fn check_host(host: &str) -> Result<(), LocationError> {
 
 /// `text` with `***` in place of the credentials of every address in it.
 pub fn hide_credentials(text: &str) -> String {
-    const AFTER_SCHEME: &str = "://";
+    // The second form is that of JSON with escaped slashes.
+    const AFTER_SCHEME: [&str; 2] = ["://", r":\/\/"];
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(place) = rest.find(AFTER_SCHEME) {
-        let (before, address) = rest.split_at(place + AFTER_SCHEME.len());
+    let ends = |rest: &str| {
+        let end = |mark: &&str| rest.find(*mark).map(|place| place + mark.len());
+        AFTER_SCHEME.iter().filter_map(end).min()
+    };
+    while let Some(end) = ends(rest) {
+        let (before, address) = rest.split_at(end);
         shown.push_str(before);
         let is_end = |c: char| c.is_whitespace() || c == '"' || c == '\'';
         let end = address.find(is_end).unwrap_or(address.len());
@@ -274,6 +279,7 @@ mod tests {
             ),
             ("ftp://u:p@ss@h x://y", "ftp://***@h x://y"),
             ("ftp://u:p/w@h", "ftp://***@h"),
+            (r#"{"a":"ftp:\/\/u:p@h\/"}"#, r#"{"a":"ftp:\/\/***@h\/"}"#),
         ] {
             assert_eq!(hide_credentials(text), shown);
         }

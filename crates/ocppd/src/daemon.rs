@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
     ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, StopReason, Stored,
-    Time, Timestamp,
+    Time, Timestamp, hide_credentials,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -16,8 +16,10 @@ use topics::{AuthorizationResult, Availability, CurrentLimit};
 
 use crate::connection::{self, Command, Event, Ping};
 use crate::database::Database;
+use crate::installer;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started};
+use crate::upload::Uploader;
 
 /// `ocpp/enable` is false: say so, and wait for the end.
 pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
@@ -39,9 +41,12 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let (database, stored, fault) = open_database(&station);
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
+    let uploads = Uploader::new(&station.state_dir, station.logs, station.upgrade_ftp);
+    let (uploads, mut upload_ends) = uploads;
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    let installer = installer::Watched::subscribe(&context.bus);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
     let mut daemon = Daemon {
@@ -60,6 +65,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         clock_noted: false,
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
+        uploads,
+        installer,
     };
     if daemon.now().wall.is_some() {
         daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
@@ -76,6 +83,9 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 Some(event) => daemon.connection_event(event).await,
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
+            Some((number, outcome)) = upload_ends.recv() => {
+                daemon.handle(Input::UploadEnded { number, outcome }).await;
+            }
             () = sleep_until(wake) => {
                 daemon.handle(Input::Tick).await;
                 if Instant::now() >= alive {
@@ -130,6 +140,8 @@ struct Daemon {
     clock_noted: bool,
     reboot_command: String,
     set_clock_command: Option<String>,
+    uploads: Uploader,
+    installer: installer::Watched,
 }
 
 impl Daemon {
@@ -160,7 +172,9 @@ impl Daemon {
         {
             return self.correct_limit(limit);
         }
-        if let Some(input) = self.levels.take(message) {
+        let input = self.installer.take(message);
+        let input = input.or_else(|| self.levels.take(message));
+        if let Some(input) = input {
             self.handle(input).await;
         }
     }
@@ -173,7 +187,7 @@ impl Daemon {
                 self.handle(Input::SocketOpened).await;
             }
             Event::Frame(text) => {
-                tracing::debug!(frame = text, "received");
+                tracing::debug!(frame = hide_credentials(&text), "received");
                 self.handle(Input::Frame(text)).await;
             }
             Event::Closed => {
@@ -236,6 +250,8 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Install(order) => installer::order(&self.bus, &order),
+            Output::Upload(upload) => self.uploads.start(*upload),
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");

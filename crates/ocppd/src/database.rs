@@ -213,6 +213,13 @@ fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         })?,
         None => Vec::new(),
     };
+    let firmware = value("firmware")?
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|source| DatabaseError::Record {
+            table: "station",
+            source,
+        })?;
     let flag = |name: &str, default: bool| Ok(value(name)?.map_or(default, |value| value == "1"));
     Ok(Stored {
         transactions: records(
@@ -229,6 +236,7 @@ fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         station_operative: flag("station_operative", true)?,
         connector_operative: flag("connector_operative", true)?,
         registered: flag("registered", false)?,
+        firmware: firmware.flatten(),
     })
 }
 
@@ -326,6 +334,7 @@ fn apply(
                 .and_then(|_| put_value(transaction, "connector_operative", digit(*connector)))
         }
         Change::Registered => put_value(transaction, "registered", digit(true)),
+        Change::Firmware(update) => put_value(transaction, "firmware", &json("station", update)?),
         Change::Configuration { name, value } => {
             return keys::save(state_dir, name, value).map_err(DatabaseError::Keys);
         }

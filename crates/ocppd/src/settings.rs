@@ -1,13 +1,14 @@
 //! From customer.json and the changed keys to what the charge point needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use customer_config::{Customer, Measurand, Ocpp, UserAuthentication};
 use daemon_kit::{Arguments, Error};
 use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
 use crate::address::Address;
-use crate::keys;
+use crate::archive::Logs;
+use crate::{boot, keys};
 
 /// What customer.json asks for.
 pub(crate) enum Configured {
@@ -26,6 +27,8 @@ pub(crate) struct Station {
     pub state_dir: PathBuf,
     pub reboot_command: String,
     pub set_clock_command: Option<String>,
+    pub logs: Logs,
+    pub upgrade_ftp: bool,
 }
 
 /// The least time between two StatusNotifications of a connector. The guide's 10 s (3.4 table 14)
@@ -57,7 +60,9 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     Ok(Configured::On(Box::new(Station {
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer)?,
+        settings: settings(&customer, arguments)?,
+        logs: Logs::new(arguments),
+        upgrade_ftp: customer.ocpp.ftp_try_tls_upgrade,
         configuration,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments
@@ -68,7 +73,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     })))
 }
 
-fn settings(customer: &Customer) -> Result<Settings, Error> {
+fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Error> {
     let identity = BootNotification {
         charge_point_vendor: required("chargePointVendor", &customer.ocpp.charge_point_vendor),
         charge_point_model: required("chargePointModel", &customer.ocpp.charge_point_model),
@@ -88,6 +93,7 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         pluggable: customer.port().pluggable,
         recloser: customer.port().recloser.enable,
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
+        boot: boot::read(Path::new(arguments.option("proc").unwrap_or("/proc"))),
     })
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod broker;
+pub mod file_server;
 mod mqtt;
 
 use std::fs::File;
@@ -59,6 +60,7 @@ pub struct Bench {
     pub directory: tempfile::TempDir,
     process: Option<Child>,
     environment: Vec<(String, String)>,
+    options: Vec<String>,
 }
 
 impl Bench {
@@ -80,6 +82,7 @@ impl Bench {
             directory,
             process: None,
             environment: Vec::new(),
+            options: Vec::new(),
         };
         bench.configure(uri, ocpp);
         bench.mqtt.station("idle", "A");
@@ -106,6 +109,11 @@ impl Bench {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Adds an option of ocppd.
+    pub fn option(&mut self, name: &str, value: &str) {
+        self.options.extend([name.to_owned(), value.to_owned()]);
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -124,6 +132,7 @@ impl Bench {
             .arg(self.directory.path())
             .arg("--state-dir")
             .arg(self.directory.path())
+            .args(&self.options)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Payload, PayloadError, TagStandard, Timestamp};
+use super::{MaybeEmpty, Payload, PayloadError, TagStandard, Timestamp};
 
 macro_rules! json {
     ($($name:ty: $form:literal, $is_valid:expr;)*) => {$(
@@ -33,6 +33,7 @@ json! {
         the middle three as {total, l1, l2, l3}; unmeasured fields are absent", |_| true;
     MeterIdentity: "JSON {protocol, model, serial, address}", |_| true;
     UnlockAnswer: "JSON {id, result: unlocked, failed or not_supported}", |_| true;
+    FirmwareSignature: "JSON {certificate: PEM, signature: Base64}", |_| true;
     RfidTag: "JSON [standard, uid]: ISO14443, ISO15693 or UNKNOWN, and 1 to 20 hex bytes",
         RfidTag::is_valid;
     PhysicalValue: "JSON {Multiplier: -3 to 3, Value: -32768 to 32767, optional Unit: 0 to 6}",
@@ -127,6 +128,19 @@ pub struct UnlockAnswer {
     pub id: String,
     /// How it went.
     pub result: UnlockResult,
+}
+
+/// What a firmware file must be signed with (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareSignature {
+    /// The signer's certificate in PEM form.
+    pub certificate: String,
+    /// Base64.
+    pub signature: String,
+}
+
+impl MaybeEmpty for FirmwareSignature {
+    const FORM_OR_EMPTY: &'static str = "JSON {certificate: PEM, signature: Base64} or empty";
 }
 
 /// How a request to unlock the plug went.

@@ -1,9 +1,9 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
-    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
-    TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, EventLines, FirmwareSignature, MeterError, MeterIdentity,
+    MeterValues, Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal,
+    SignatureVerdict, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -82,6 +82,16 @@ topics! {
     /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.
     PLUG_LOCK_UNLOCK_RESULT: Topic<UnlockAnswer> =
         TopicInfo::event("port0/plug_lock/unlock/result", Publisher::Daemon("evsed"), SOURCE);
+
+    /// What the file of FIRMWARE_UPDATE_TARGET_URL must be signed with (OCPP
+    /// SignedUpdateFirmware), published before it as the other targets are; empty: nothing.
+    FIRMWARE_UPDATE_TARGET_SIGNATURE: Topic<Option<FirmwareSignature>> =
+        TopicInfo::event("firmware/update/target/signature", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// What came of FIRMWARE_UPDATE_TARGET_SIGNATURE, after the download and before anything is
+    /// installed. Without `valid` nothing may be installed.
+    FIRMWARE_UPDATE_RESULT_SIGNATURE: Topic<SignatureVerdict> =
+        TopicInfo::event("firmware/update/result/signature", Publisher::Daemon("fwupdated"), SOURCE);
 
     /// 1: the daemon of this name runs; 0, by its last will, when it is gone.
     DAEMON_AVAILABLE: TopicFamily<bool> =
