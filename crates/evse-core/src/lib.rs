@@ -32,6 +32,7 @@ mod authorization;
 mod availability;
 mod config;
 mod contactor;
+mod detectors;
 mod leds;
 mod limits;
 mod lock;

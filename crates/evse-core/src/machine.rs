@@ -158,7 +158,7 @@ impl Machine {
             }
             Second::Phases(phases) => phases.observe(now, sample.inputs, &self.contactor),
         }
-        self.pilot.observe(now, sample.pilot, self.driven);
+        self.pilot.observe(now, sample, self.driven);
         self.authorization.observe(now, sample.inputs);
         match &mut self.outlet {
             Outlet::Socket { lock, proximity } => {

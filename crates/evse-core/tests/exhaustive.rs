@@ -67,7 +67,8 @@ impl Situation {
 
     fn round(&mut self, after: u64, tally: &mut Tally) -> Result<(), &'static str> {
         self.now = self.now.after(after);
-        self.input(Input::Sample(self.world.sample()), tally)
+        let sample = self.world.sample();
+        self.input(Input::Sample(sample), tally)
     }
 
     fn play(&mut self, symbol: Symbol, tally: &mut Tally) -> Result<(), &'static str> {

@@ -291,9 +291,55 @@ fn a_frozen_loop_opens_the_contactor() {
     // The same when the loop comes back late, with a sample that looks fine.
     let mut bench = charging();
     bench.now = bench.now.after(140);
-    bench.input(Input::Sample(bench.world.sample()));
+    let sample = bench.world.sample();
+    bench.input(Input::Sample(sample));
     assert_safe_state(&bench, 10_000);
     // It heals.
+    bench.run_until(15_000, |bench| bench.actuation.relay_1);
+}
+
+/// The lie that would leave a pulled cable live: the sensor goes on to show state C.
+#[test]
+fn a_frozen_peak_detector_opens_the_contactor_while_it_shows_an_ev() {
+    for config in [
+        fixed_cable(Authentication::Free),
+        socket(Authentication::Free),
+    ] {
+        let mut bench = Bench::rested(config);
+        bench.charge();
+        bench.run(500);
+        bench.plug(Ev::FrozenAtC);
+        let opened = bench.run_until(1_000, |bench| !bench.actuation.relay_1);
+        assert_eq!(opened, 250);
+        let fault = StopReason::PilotFault(PilotFault::Frozen);
+        assert_eq!(bench.status().stop_reason, Some(fault));
+        bench.run(60_000);
+        assert_safe_state(&bench, 10_000);
+        bench.plug(Ev::C);
+        bench.run_until(15_000, |bench| bench.actuation.relay_1);
+    }
+    // One that was frozen from the start never closes.
+    let mut bench = Bench::new(fixed_cable(Authentication::Free));
+    bench.plug(Ev::FrozenAtC);
+    for _ in 0..6_000 {
+        bench.cycle();
+        assert!(!bench.actuation.relay_1);
+    }
+}
+
+#[test]
+fn a_pilot_that_flutters_opens_the_contactor() {
+    let mut bench = charging();
+    bench.plug(Ev::Flutter);
+    let opened = bench.run_until(1_000, |bench| !bench.actuation.relay_1);
+    assert_eq!(opened, 70);
+    let fault = StopReason::PilotFault(PilotFault::Unsteady);
+    assert_eq!(bench.status().stop_reason, Some(fault));
+    for _ in 0..6_000 {
+        bench.cycle();
+        assert!(!bench.actuation.relay_1);
+    }
+    bench.plug(Ev::C);
     bench.run_until(15_000, |bench| bench.actuation.relay_1);
 }
 

@@ -17,6 +17,10 @@ const STALE_MS: u64 = 100;
 const FEEDBACK_MS: u64 = 270;
 /// 500 ms monitoring and one round.
 const LOCK_MS: u64 = 520;
+/// 250 ms without a working reset, 15 ms and one slow round.
+const FROZEN_MS: u64 = 360;
+/// More contradicting rounds out of 20 are no disturbance.
+const ODD_ROUNDS: u32 = 7;
 /// 50 ms settling and one round.
 const CABLE_MS: u64 = 70;
 /// 100 ms without agreement and one slow round.
@@ -65,6 +69,9 @@ pub struct Oracle {
     ev_seen: bool,
     no_request: Since,
     stale: Since,
+    frozen: Since,
+    /// Which of the last 20 rounds with a closed contactor showed no request.
+    odd_rounds: u32,
     feedback: Option<bool>,
     mismatch: Since,
     unreadable: Since,
@@ -115,6 +122,8 @@ impl Oracle {
             ev_seen: false,
             no_request: Since::default(),
             stale: Since(Some(now.after(STALE_MS))),
+            frozen: Since::default(),
+            odd_rounds: 0,
             feedback: None,
             mismatch: Since::default(),
             unreadable: Since::default(),
@@ -229,6 +238,12 @@ impl Oracle {
             }
             None => {}
         }
+        self.odd_rounds = if self.relay {
+            (self.odd_rounds << 1 | u32::from(requested == Some(false))) & 0xF_FFFF
+        } else {
+            0
+        };
+        self.frozen.hold(!lets_go(sample), now.after(FROZEN_MS));
         let level = level(sample.pilot, self.driven);
         if !self.stale.too_long(now) && self.last_level == level {
             self.watch_ev(level);
@@ -477,7 +492,12 @@ impl Oracle {
                 !self.no_request.too_long(now),
                 "S2: open 20 ms after the EV has left C",
             )?;
-            rule(!self.stale.too_long(now), "S8: a frozen pilot opens")?;
+            rule(!self.stale.too_long(now), "S8: a silent pilot opens")?;
+            rule(!self.frozen.too_long(now), "S8: a frozen pilot opens")?;
+            rule(
+                self.odd_rounds.count_ones() < ODD_ROUNDS,
+                "S8: a pilot that flutters opens",
+            )?;
             rule(
                 !self.withdrawn.too_long(now),
                 "S5: open 6 s after the offer ended",
