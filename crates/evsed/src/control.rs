@@ -314,8 +314,13 @@ mod tests {
                 positive: evse_core::Millivolts(11_956),
                 negative: evse_core::Millivolts(55),
             };
+            let in_reset = PilotPeaks {
+                positive: evse_core::Millivolts(55),
+                ..peaks
+            };
             Sample {
                 pilot: Ok(peaks),
+                pilot_in_reset: Some(Ok(in_reset)),
                 inputs: Ok(Inputs::default()),
                 ..Sample::FAILED
             }
