@@ -71,7 +71,7 @@ pub use sample::{
 };
 pub use session::StopReason;
 pub use status::{Event, Events, SessionState, Status, UnlockResult};
-pub use step::{Input, Request, Step};
+pub use step::{Input, Pace, Request, Step};
 pub use units::{Amperes, DutyCycle, Millis, Millivolts};
 pub use ventilation::{Ventilation, VentilationControl, VentilationStatus};
 pub use wake_up::WakeUp;

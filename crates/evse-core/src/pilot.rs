@@ -236,6 +236,11 @@ impl Pilot {
         self.state
     }
 
+    /// State A, and the last round says so as well.
+    pub(crate) fn shows_no_ev(&self) -> bool {
+        self.state == Some(CpState::A) && self.last == Some(Reading::State(CpState::A))
+    }
+
     /// The EV asks for energy (C, or D where that is accepted), and nothing of
     /// the last 15 ms contradicts it for good.
     pub(crate) const fn energy_requested(&self) -> bool {

@@ -141,6 +141,41 @@ fn an_unreadable_feedback_opens_and_keeps_the_plug_locked() {
     assert_safe_state(&bench, 0);
     bench.run(10_000);
     assert_eq!(bench.status().lock, LOCKED);
+    // It is back, and says open: the plug is released, and after 10 s the station is well.
+    bench.world.contactor_defect = ContactorDefect::None;
+    bench.run_until(1_000, |bench| bench.status().lock == UNLOCKED);
+    assert_safe_state(&bench, 0);
+    let well = bench.run_until(15_000, |bench| bench.status().contactor_fault.is_none());
+    assert!((9_000..=10_010).contains(&well), "{well}");
+    bench.run_until(5_000, |bench| bench.actuation.relay_1);
+}
+
+#[test]
+fn a_contactor_that_welds_while_its_feedback_is_unreadable_is_found_out() {
+    let mut bench = charging();
+    bench.world.contactor_defect = ContactorDefect::Unreadable;
+    bench.run_until(300, |bench| bench.status().contactor_fault.is_some());
+    bench.world.contactor_defect = ContactorDefect::Welded;
+    bench.cycle();
+    assert_eq!(bench.status().contactor_fault, Some(ContactorFault::Welded));
+    bench.world.contactor_defect = ContactorDefect::None;
+    bench.run(60_000);
+    assert_safe_state(&bench, 0);
+}
+
+/// In state F nobody sees whether the EV has left: what was granted to one is not the next one's.
+#[test]
+fn a_grant_for_one_session_does_not_survive_an_unreadable_feedback() {
+    let mut bench = Bench::rested(socket(Authentication::Ocpp));
+    bench.request(Request::Authorization(Grant::OneSession));
+    bench.charge();
+    bench.world.contactor_defect = ContactorDefect::Unreadable;
+    bench.run(1_000);
+    bench.world.contactor_defect = ContactorDefect::None;
+    bench.run(20_000);
+    assert_eq!(bench.status().contactor_fault, None);
+    assert_eq!(bench.session(), SessionState::Connected);
+    assert!(!bench.status().authorized);
 }
 
 // covers: CON-005, CON-007

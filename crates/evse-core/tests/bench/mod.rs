@@ -299,6 +299,7 @@ pub struct Bench {
     pub actuation: Actuation,
     pub events: Vec<Event>,
     pub deadline: Option<(Millis, &'static str)>,
+    pub pace: Pace,
 }
 
 pub const CYCLE_MS: u64 = 10;
@@ -313,6 +314,7 @@ impl Bench {
             actuation: Actuation::SAFE,
             events: Vec::new(),
             deadline: None,
+            pace: Pace::Brisk,
         }
     }
 
@@ -328,6 +330,7 @@ impl Bench {
         let step = self.machine.step(self.now, input);
         self.actuation = step.actuation;
         self.deadline = step.deadline;
+        self.pace = step.pace;
         self.events.extend(step.events.iter());
         self.world.apply(&step.actuation);
     }
