@@ -284,10 +284,18 @@ const PAUSED: [Symbol; 4] = [Symbol::Ev(Ev::B), Symbol::Round, Symbol::Wait, Sym
 
 #[test]
 fn every_sequence_from_power_on() {
+    let config = socket(Authentication::Free);
+    explore("power on", config, &[], &everything(), 4);
+    let plugged_in = [
+        Symbol::Request(Request::BrokerConnected),
+        Symbol::Ev(Ev::C),
+        Symbol::Wait,
+        Symbol::Wait,
+    ];
     let tally = explore(
-        "power on",
-        socket(Authentication::Free),
-        &[],
+        "plugged in at power on",
+        config,
+        &plugged_in,
         &everything(),
         4,
     );
