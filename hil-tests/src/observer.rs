@@ -214,6 +214,24 @@ impl Observer {
         waited.ok().and_then(|(record, _)| find(&record))
     }
 
+    /// Wait until, at one moment since `mark`, the last value on each of these topics was
+    /// this text; false when `limit` has passed.
+    pub fn wait_together(&self, mark: usize, limit: Duration, expected: &[(&str, &str)]) -> bool {
+        let held = |record: &Record| {
+            let mut last = HashMap::new();
+            record.history.iter().enumerate().any(|(n, seen)| {
+                last.insert(seen.topic.as_str(), seen.payload.as_str());
+                let fits = |(topic, text): &(&str, &str)| last.get(topic) == Some(text);
+                n >= mark && expected.iter().all(fits)
+            })
+        };
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(self.shared.lock(), limit, |record| !held(record));
+        waited.is_ok_and(|(_, timeout)| !timeout.timed_out())
+    }
+
     /// Everything published before this call has arrived when it returns.
     pub fn fence(&self) {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
