@@ -122,6 +122,11 @@ impl Observer {
     /// Publish any text, once the broker is there: what left before the subscription
     /// would not be seen.
     pub fn publish_raw(&self, topic: &str, payload: &str, retain: bool) {
+        self.publish_bytes(topic, payload.as_bytes(), retain);
+    }
+
+    /// Publish anything.
+    pub fn publish_bytes(&self, topic: &str, payload: &[u8], retain: bool) {
         let waited = self
             .shared
             .grown
@@ -132,7 +137,7 @@ impl Observer {
         );
         self.connection
             .client
-            .publish(topic, QoS::AtMostOnce, retain, payload.as_bytes().to_vec())
+            .publish(topic, QoS::AtMostOnce, retain, payload.to_vec())
             .expect("the observer's queue takes a message");
     }
 
