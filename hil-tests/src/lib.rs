@@ -11,6 +11,7 @@
 mod bench;
 mod binaries;
 pub mod commentary;
+pub mod line_bench;
 pub mod measure;
 mod observer;
 mod process;

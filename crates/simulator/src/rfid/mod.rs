@@ -59,7 +59,7 @@ pub struct ModbusReader {
 
 impl ModbusReader {
     /// A reader at `address`.
-    pub const fn new(address: u8, field: Field) -> Self {
+    pub fn new(address: u8, field: Field) -> Self {
         Self {
             registers: Registers::new(address),
             address,
@@ -77,7 +77,11 @@ impl Device for ModbusReader {
             let byte = |at: usize| u16::from(uid.get(at).copied().unwrap_or_default());
             byte(2 * pair) << 8 | byte(2 * pair + 1)
         }));
-        let mut current = Registers::new(self.address).with(3, 0, &words);
+        let current = Registers::new(self.address).with(3, 0, &words);
         Some(current.answer(request))
+    }
+
+    fn refuse(&mut self, bytes: &[u8], after_silence: bool, code: u8) -> Option<Vec<u8>> {
+        self.registers.refuse(bytes, after_silence, code)
     }
 }
