@@ -21,8 +21,9 @@ const TRANSACTIONS: usize = 400;
 /// Lines side by side for a long soak; two for a short one.
 const LINES: usize = 8;
 const POLLS_TO_RECOVER: usize = 3;
-/// Nobody may hold the port for a second; the rest is for a loaded machine.
-const HOLD_LIMIT: Duration = Duration::from_secs(2);
+/// No daemon holds the port for a second, but one may follow another faster than a
+/// bystander looks.
+const HOLD_LIMIT: Duration = Duration::from_secs(5);
 /// Beyond this, memory does not count as flat. The allocator's own ups and downs are less.
 const GROWTH_KIB: u64 = 512;
 /// A round of faults adds as much to the meter's register.
@@ -335,8 +336,8 @@ fn until<A>(what: &str, mut is_there: impl FnMut() -> Option<A>) -> A {
     }
 }
 
-/// Rounds on one line until it has seen `transactions`; what to print about it.
-fn soak(rfid_protocol: &str, seed: u64, transactions: usize) -> String {
+/// Rounds on one line until it has seen `transactions`.
+fn soak(rfid_protocol: &str, seed: u64, transactions: usize) {
     let mut soak = Soak::start(rfid_protocol, seed);
     let bystander = Bystander::watch(soak.bench.line.path().to_owned());
     let start = Instant::now();
@@ -363,13 +364,13 @@ fn soak(rfid_protocol: &str, seed: u64, transactions: usize) -> String {
         longest < HOLD_LIMIT,
         "the port was occupied for {longest:?}"
     );
-    format!(
+    println!(
         "{rfid_protocol}, seed {seed:#x}: {} transactions and {rounds} rounds in {} s, \
          port held {} ms at most, resident KiB {before:?} -> {after:?}",
         soak.transactions(),
         start.elapsed().as_secs(),
         longest.as_millis(),
-    )
+    );
 }
 
 #[test]
@@ -389,7 +390,7 @@ fn under_random_faults_three_daemons_publish_the_truth_and_recover() {
             })
             .collect();
         for line in running {
-            println!("{}", line.join().expect("a line without a fault of ours"));
+            line.join().expect("a line without a fault of ours");
         }
     });
 }
