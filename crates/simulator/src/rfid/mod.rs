@@ -16,14 +16,29 @@ pub struct Field {
 
 #[derive(Debug, Default)]
 struct State {
-    cards: Vec<Vec<u8>>,
+    cards: Vec<Card>,
     looks: usize,
+}
+
+#[derive(Debug)]
+struct Card {
+    uid: Vec<u8>,
+    /// It leaves after so many looks.
+    looks_left: usize,
 }
 
 impl Field {
     /// Hold a card to the reader; its UID as it goes over the air, first byte first.
     pub fn hold(&self, uid: &[u8]) {
-        self.lock().cards.push(uid.to_vec());
+        self.hold_for(uid, usize::MAX);
+    }
+
+    /// Hold a card to the reader for so many looks.
+    pub fn hold_for(&self, uid: &[u8], looks: usize) {
+        self.lock().cards.push(Card {
+            uid: uid.to_vec(),
+            looks_left: looks,
+        });
     }
 
     /// Take all cards away.
@@ -39,7 +54,12 @@ impl Field {
     fn look(&self) -> Vec<Vec<u8>> {
         let mut state = self.lock();
         state.looks += 1;
-        state.cards.clone()
+        let seen = state.cards.iter().map(|card| card.uid.clone()).collect();
+        for card in &mut state.cards {
+            card.looks_left -= 1;
+        }
+        state.cards.retain(|card| card.looks_left > 0);
+        seen
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
