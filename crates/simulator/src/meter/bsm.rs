@@ -94,11 +94,7 @@ impl Snapshot {
                 1 => TEXT_LENGTH,
                 2 => self.kind,
                 3 => self.status,
-                place => self
-                    .text
-                    .get(usize::from(place) - 4)
-                    .copied()
-                    .unwrap_or(0),
+                place => self.text.get(usize::from(place) - 4).copied().unwrap_or(0),
             });
         }
         None

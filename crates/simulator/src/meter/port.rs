@@ -332,10 +332,8 @@ impl Meter {
             3 => self.read_signing(start, operand, &line, fault),
             _ => None,
         };
-        let read = own.unwrap_or_else(|| {
-            self.image
-                .read(function, start, operand, &line, nonsense)
-        });
+        let read =
+            own.unwrap_or_else(|| self.image.read(function, start, operand, &line, nonsense));
         match read {
             Ok(words) if fault == Some(Fault::ShortAnswer) => {
                 modbus::registers(request, &words[1..])

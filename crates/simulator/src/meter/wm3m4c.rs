@@ -135,7 +135,8 @@ impl Wm3m4c {
         let text = String::from_utf8(text).ok()?;
         let is_in_order = text.starts_with("{\"FV\":\"1.0\",\"GI\":\"")
             && text.ends_with("\",\"RD\":[]}")
-            && text.contains("\",\"PG\":\"\",\"MV\":\"\",\"MM\":\"\",\"MS\":\"\",\"MF\":\"\",\"IS\":")
+            && text
+                .contains("\",\"PG\":\"\",\"MV\":\"\",\"MM\":\"\",\"MS\":\"\",\"MF\":\"\",\"IS\":")
             && !text.contains('|');
         is_in_order.then(|| {
             let own = format!(
@@ -229,7 +230,11 @@ impl Signing for Wm3m4c {
         if !SETTINGS.contains(&start) || end > SETTINGS.end {
             return None;
         }
-        Some((start..).zip(words).try_for_each(|(at, word)| self.set(now, at, *word)))
+        Some(
+            (start..)
+                .zip(words)
+                .try_for_each(|(at, word)| self.set(now, at, *word)),
+        )
     }
 
     fn power_cycled(&mut self) {
