@@ -8,6 +8,7 @@ use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
 use crate::address::Address;
 use crate::archive::Logs;
+use crate::station::Peripherals;
 use crate::{boot, keys};
 
 /// What customer.json asks for.
@@ -23,6 +24,7 @@ pub(crate) struct Station {
     pub address: Address,
     pub verify_certificate: bool,
     pub settings: Settings,
+    pub peripherals: Peripherals,
     pub configuration: Configuration,
     pub state_dir: PathBuf,
     pub reboot_command: String,
@@ -63,6 +65,11 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
         settings: settings(&customer, arguments)?,
         logs: Logs::new(arguments),
         upgrade_ftp: customer.ocpp.ftp_try_tls_upgrade,
+        peripherals: Peripherals {
+            meter: customer.port().meter.enable,
+            reader: customer.port().rfid.enable,
+            recloser: customer.port().recloser.enable,
+        },
         configuration,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments
