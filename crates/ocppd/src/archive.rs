@@ -4,7 +4,7 @@
 //! is kept in memory. On disk an archive takes up to some 13 MiB, and what it packs to.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -145,7 +145,7 @@ impl Logs {
     }
 
     async fn journal(&self, copy: &Path, upload: &Upload) -> io::Result<()> {
-        let mut copy = File::create(copy)?;
+        let mut copy = BufWriter::new(File::create(copy)?);
         let mut words = self.journal.split_whitespace();
         let mut journal = background(words.next().unwrap_or("journalctl"));
         journal.args(words).arg(JOURNAL_LINES);
@@ -155,15 +155,16 @@ impl Logs {
             }
         }
         match timeout(PATIENCE, record(journal, &mut copy)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => writeln!(copy, "the journal can't be read: {error}"),
-            Err(_) => writeln!(copy, "the journal took too long"),
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => writeln!(copy, "the journal can't be read: {error}")?,
+            Err(_) => writeln!(copy, "the journal took too long")?,
         }
+        copy.flush()
     }
 }
 
 /// The output of `program` without credentials, cut where it is too long.
-async fn record(mut program: Command, copy: &mut File) -> io::Result<()> {
+async fn record(mut program: Command, copy: &mut impl Write) -> io::Result<()> {
     let mut child = program
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

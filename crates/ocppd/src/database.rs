@@ -213,13 +213,12 @@ fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         })?,
         None => Vec::new(),
     };
-    let firmware = value("firmware")?
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|source| DatabaseError::Record {
-            table: "station",
-            source,
-        })?;
+    // Not worth the transactions of a database that would be set aside.
+    let firmware = value("firmware")?.and_then(|text| {
+        serde_json::from_str(&text)
+            .inspect_err(|error| tracing::error!("the firmware update is forgotten: {error}"))
+            .ok()
+    });
     let flag = |name: &str, default: bool| Ok(value(name)?.map_or(default, |value| value == "1"));
     Ok(Stored {
         transactions: records(

@@ -15,7 +15,7 @@ const PROGRAM: [&str; 4] = ["nice", "-n", "19", "curl"];
 
 /// No configuration of the user, no redirects, nothing but these protocols, no patience with a
 /// server that stalls.
-const OPTIONS: [&str; 20] = [
+const OPTIONS: [&str; 21] = [
     "--disable",
     "--config",
     "-",
@@ -36,6 +36,7 @@ const OPTIONS: [&str; 20] = [
     "--write-out",
     "%{response_code}",
     "--output",
+    "/dev/null",
 ];
 
 /// The most that is kept of what curl complains about.
@@ -164,7 +165,6 @@ pub(crate) async fn send(file: &Path, target: &Target) -> Result<(), TransferErr
     let mut curl = Command::new(nice)
         .args(words)
         .args(OPTIONS)
-        .arg("/dev/null")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
