@@ -1,6 +1,7 @@
 //! A complete station with its central system, run as the product runs it.
 
 use std::path::Path;
+use std::process::Command;
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
@@ -137,9 +138,18 @@ impl Rig {
 /// nowhere: the journal is not the daemon's writing.
 pub(super) fn run(bench: &Bench, daemon: &str, log: &Path) -> Process {
     std::fs::create_dir_all(bench.path(&format!("state/{daemon}"))).expect("a state directory");
-    let mut command = bench.command(daemon);
-    command.args(["--log", "info"]);
-    Process::start(&mut command, log)
+    let command = bench.command(daemon);
+    let mut nice = Command::new("nice");
+    nice.args(["-n", niceness(daemon)])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .args(["--log", "info"]);
+    Process::start(&mut nice, log)
+}
+
+/// As in the daemon's unit; who may not be so rude stays at 0.
+fn niceness(daemon: &str) -> &'static str {
+    if daemon == "evsed" { "-10" } else { "0" }
 }
 
 /// Let time pass.
