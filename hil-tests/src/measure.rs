@@ -30,7 +30,7 @@ use reaction::{answers, limits, profiles};
 use rig::Rig;
 
 /// Daemons of a complete station, in the order of every table.
-pub const DAEMONS: [&str; 3] = ["evsed", "meteringd", "ocppd"];
+pub const DAEMONS: [&str; 5] = ["evsed", "meteringd", "ocppd", "rfidd", "recloserd"];
 
 /// How often and how long each thing is measured.
 #[derive(Clone, Copy, Debug)]

@@ -275,7 +275,7 @@ system than ours: they show orders of magnitude, not a race.
 }
 
 fn method(report: &Report) -> String {
-    let plan = report.plan;
+    let (plan, daemons) = (report.plan, DAEMONS.len());
     format!(
         "## Method
 
@@ -300,8 +300,8 @@ fn method(report: &Report) -> String {
 * SetChargingProfile: a TxDefaultProfile with one period, from handing the call to the simulated
   central system, through ocppd (which stores it), broker and evsed, while charging.
 * Small call: GetConfiguration of one key, thread to thread through the simulated central system.
-* Start: from starting the first of the three processes until the session is `idle`, the meter is
-  available and `ocpp/online` is 1; nothing was stored before.
+* Start: from starting the first of the {daemons} processes until the session is `idle`, meter, RFID
+  reader and recloser are available and `ocpp/online` is 1; nothing was stored before.
 * Memory: /proc/PID/smaps_rollup, a few seconds after the start, and again after all calls,
   transactions, limits and profiles. Pages shared with other programs
   count in part.
@@ -364,7 +364,7 @@ mod tests {
         };
         let used = DAEMONS.map(|daemon| Used {
             daemon,
-            cpu: Duration::from_millis(300),
+            cpu: Duration::from_millis(150),
             written: 4096,
         });
         let memory = DAEMONS.map(|daemon| Memory {
@@ -417,10 +417,10 @@ mod tests {
 
     #[test]
     fn what_the_host_keeps_proves_nothing_for_the_board() {
-        assert!(row("memory of all").ends_with("| 3.0 MiB | 1 | open: a budget of the board |"));
+        assert!(row("memory of all").ends_with("| 5.0 MiB | 1 | open: a budget of the board |"));
         let cpu = row("CPU of all daemons, idle");
         assert!(
-            cpu.contains("| 3.00 % of a core of this host | 30 s | open"),
+            cpu.contains("| 2.50 % of a core of this host | 30 s | open"),
             "{cpu}"
         );
     }
@@ -432,7 +432,7 @@ mod tests {
 
     #[test]
     fn writes_are_of_all_daemons_and_one_transaction() {
-        assert!(row("written while idle").ends_with("| 12288 bytes | 30 s | over budget |"));
-        assert!(row("written per transaction").ends_with("| 4.1 kB | 3 | within budget |"));
+        assert!(row("written while idle").ends_with("| 20480 bytes | 30 s | over budget |"));
+        assert!(row("written per transaction").ends_with("| 6.8 kB | 3 | within budget |"));
     }
 }
