@@ -297,6 +297,7 @@ fn method(report: &Report) -> String {
 * The period of the control loop is not measured: the log does not show when the pilot is sampled.
   Up to one period is part of the time from the EV to the relay.
 * Dynamic limit: from handing the message to an MQTT client, through the broker, while charging.
+  A change during which the supervisor withdraws the offer for another reason is made once more.
 * SetChargingProfile: a TxDefaultProfile with one period, from handing the call to the simulated
   central system, through ocppd (which stores it), broker and evsed, while charging.
 * Small call: GetConfiguration of one key, thread to thread through the simulated central system.
