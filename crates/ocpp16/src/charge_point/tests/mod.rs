@@ -7,6 +7,7 @@ mod crash;
 mod deferred;
 mod field;
 mod hostile;
+mod mutation;
 mod profiles;
 mod queue;
 mod restart;
