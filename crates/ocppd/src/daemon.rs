@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
 use topics::{AuthorizationResult, Availability, CurrentLimit};
 
+use crate::configuration;
 use crate::connection::{self, Command, Event, Ping};
 use crate::database::Database;
 use crate::settings::Station;
@@ -41,6 +42,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let (ping, ping_changes) = watch::channel(ping_of(&point));
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
+    configuration::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
@@ -160,7 +162,7 @@ impl Daemon {
         {
             return self.correct_limit(limit);
         }
-        if let Some(input) = self.levels.take(message) {
+        if let Some(input) = configuration::input(message).or_else(|| self.levels.take(message)) {
             self.handle(input).await;
         }
     }
@@ -236,6 +238,19 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Configure {
+                request,
+                name,
+                value,
+            } => match configuration::request(request.clone(), &name, value) {
+                Some(request) => self.bus.publish(&topics::CONFIGURATION_SET, &request),
+                None => {
+                    return Some(Input::Configured {
+                        request,
+                        accepted: false,
+                    });
+                }
+            },
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");

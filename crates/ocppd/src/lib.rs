@@ -10,6 +10,7 @@
 //! It permits, limits and stops; it never closes a contactor.
 
 mod address;
+mod configuration;
 mod connection;
 mod daemon;
 mod database;

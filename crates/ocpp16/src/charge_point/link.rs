@@ -121,6 +121,7 @@ impl ChargePoint {
     pub(super) fn socket_closed(&mut self) {
         self.link.open = false;
         self.forget_deferred();
+        self.pending.clear();
         if let Some(outstanding) = self.link.outstanding.take() {
             self.unanswered(outstanding.kind);
         }

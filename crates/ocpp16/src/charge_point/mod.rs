@@ -17,6 +17,7 @@ mod data_transfer;
 mod deferred;
 mod diagnostics;
 mod firmware;
+mod keys;
 mod link;
 mod local_list;
 mod registration;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use authorization::Asking;
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
+use keys::Pending;
 use link::Link;
 use reporting::Reporting;
 use session::Session;
@@ -102,6 +104,20 @@ pub enum Input {
     },
     /// What became of [`Output::Recloser`]: the state that was read back, or why not.
     RecloserAnswered(Result<RecloserState, RecloserRefusal>),
+    /// What became of [`Output::Configure`].
+    Configured {
+        /// Its request.
+        request: String,
+        /// Whether the value is in the file.
+        accepted: bool,
+    },
+    /// A key of customer.json has a new value.
+    ConfigurationChanged {
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
+    },
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
     /// Nothing but time.
@@ -164,6 +180,15 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Have a key of customer.json written.
+    Configure {
+        /// The answer carries it too.
+        request: String,
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
+    },
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -189,6 +214,8 @@ pub struct ChargePoint {
     session: Session,
     asking: Option<Asking>,
     deferred: Deferred,
+    /// Changes of the configuration that wait for the file.
+    pending: Vec<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     store_fault: Option<Fault>,
@@ -254,6 +281,7 @@ impl ChargePoint {
             session: Session::Idle { finishing: false },
             asking: None,
             deferred: Deferred::default(),
+            pending: Vec::new(),
             station: None,
             reading: None,
             store_fault: None,
@@ -289,6 +317,10 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
+            Input::Configured { request, accepted } => self.configured(&request, accepted),
+            Input::ConfigurationChanged { name, value } => {
+                self.configuration_changed(&name, &value);
+            }
             Input::StoreFault(fault) => {
                 self.store_fault = fault;
                 self.store_again_at =
@@ -306,6 +338,7 @@ impl ChargePoint {
             self.link_deadline(),
             self.session_deadline(),
             self.deferred_deadline(),
+            self.keys_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
             self.save_profiles_at,
@@ -334,6 +367,7 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.refuse_unwritten();
         self.advance_session();
         self.apply_availability();
         self.publish_levels();

@@ -178,6 +178,7 @@ impl World {
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot
+                    | Output::Configure { .. }
                     | Output::Log(..) => {}
                 }
             }

@@ -7,6 +7,7 @@ mod crash;
 mod deferred;
 mod field;
 mod hostile;
+mod keys;
 mod profiles;
 mod queue;
 mod restart;
