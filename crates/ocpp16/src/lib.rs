@@ -20,7 +20,7 @@ mod transaction;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
-    UnlockStatus,
+    Transfer, TransferAnswer, TransferRoute, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};

@@ -13,6 +13,7 @@ mod address;
 mod configuration;
 mod connection;
 mod daemon;
+mod data_transfer;
 mod database;
 mod keys;
 mod settings;

@@ -7,7 +7,7 @@ use daemon_kit::{Arguments, Error};
 use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
 use crate::address::Address;
-use crate::keys;
+use crate::{data_transfer, keys};
 
 /// What customer.json asks for.
 pub(crate) enum Configured {
@@ -90,6 +90,7 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         status_delay_ms: STATUS_DELAY_MS,
         pluggable: customer.port().pluggable,
         recloser: customer.port().recloser.enable,
+        transfers: data_transfer::routes(&customer.ocpp.cs_data_transfers),
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
     })
 }

@@ -43,6 +43,7 @@ pub fn settings(prefix: &str) -> Settings {
         status_delay_ms: 0,
         pluggable: true,
         recloser: true,
+        transfers: Vec::new(),
         hardware_limit: DeciAmperes(320),
     }
 }
@@ -196,6 +197,8 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::TransferRequest { .. }
+                | Output::TransferConfirm { .. }
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot

@@ -179,6 +179,8 @@ impl World {
                     | Output::Disconnect
                     | Output::Reboot
                     | Output::Configure { .. }
+                    | Output::TransferRequest { .. }
+                    | Output::TransferConfirm { .. }
                     | Output::Log(..) => {}
                 }
             }

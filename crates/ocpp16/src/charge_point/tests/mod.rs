@@ -4,6 +4,7 @@ mod bench;
 mod boot;
 mod calls;
 mod crash;
+mod data_transfer;
 mod deferred;
 mod field;
 mod hostile;
