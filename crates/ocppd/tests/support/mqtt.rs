@@ -41,6 +41,7 @@ impl Mqtt {
     pub fn connect(port: u16) -> Self {
         let mut options = MqttOptions::new("test", "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(5));
+        options.set_max_packet_size(1 << 20, 1 << 20);
         let (client, mut connection) = Client::new(options, 256);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (subscriber, record) = (client.clone(), Arc::clone(&seen));
