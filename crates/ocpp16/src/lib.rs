@@ -9,19 +9,21 @@ mod ci_string;
 mod configuration;
 mod decode;
 mod fault;
+mod feature;
 mod firmware_update;
 mod frame;
 mod location;
 mod message;
 mod metering;
 mod profile;
+mod reference;
 mod time;
 mod transaction;
 mod upload;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
-    UnlockStatus,
+    Transfer, TransferAnswer, TransferRoute, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
@@ -39,6 +41,7 @@ pub use metering::Reading;
 pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
+pub use reference::reference_page;
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
 pub use upload::{Upload, UploadFailure, UploadedLog};

@@ -17,6 +17,8 @@ pub struct Upload {
     pub from: Option<Timestamp>,
     /// Nothing newer.
     pub to: Option<Timestamp>,
+    /// Whether plain FTP is upgraded to TLS where the server offers it.
+    pub upgrade_ftp: bool,
 }
 
 /// What to upload.

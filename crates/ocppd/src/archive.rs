@@ -322,6 +322,7 @@ mod tests {
             file_name: "x".to_owned(),
             from: Timestamp::parse("2026-03-01T00:00:00Z"),
             to: Timestamp::parse("2026-03-02T00:00:00Z"),
+            upgrade_ftp: false,
         };
         for (line, expected) in [
             (r#"{"timestamp":"2026-03-01T12:00:00Z"}"#, true),

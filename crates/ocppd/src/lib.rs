@@ -12,8 +12,10 @@
 mod address;
 mod archive;
 mod boot;
+mod configuration;
 mod connection;
 mod daemon;
+mod data_transfer;
 mod database;
 mod installer;
 mod keys;

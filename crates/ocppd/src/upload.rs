@@ -21,18 +21,13 @@ pub(crate) type Ended = (u64, Result<(), UploadFailure>);
 pub(crate) struct Uploader {
     folder: PathBuf,
     logs: Logs,
-    upgrade_ftp: bool,
     running: Option<JoinHandle<()>>,
     ends: UnboundedSender<Ended>,
 }
 
 impl Uploader {
     /// What a former process has left is deleted.
-    pub(crate) fn new(
-        state_dir: &Path,
-        logs: Logs,
-        upgrade_ftp: bool,
-    ) -> (Self, UnboundedReceiver<Ended>) {
+    pub(crate) fn new(state_dir: &Path, logs: Logs) -> (Self, UnboundedReceiver<Ended>) {
         let folder = state_dir.join(FOLDER);
         if let Err(error) = fs::remove_dir_all(&folder)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -43,7 +38,6 @@ impl Uploader {
         let uploader = Self {
             folder,
             logs,
-            upgrade_ftp,
             running: None,
             ends,
         };
@@ -57,9 +51,8 @@ impl Uploader {
         }
         let (logs, ends) = (self.logs.clone(), self.ends.clone());
         let folder = Folder(self.folder.join(upload.number.to_string()));
-        let upgrade_ftp = self.upgrade_ftp;
         self.running = Some(tokio::spawn(async move {
-            let outcome = carry_out(&logs, &folder, &upload, upgrade_ftp).await;
+            let outcome = carry_out(&logs, &folder, &upload).await;
             drop(folder);
             // Nobody waits when the daemon ends.
             let _ = ends.send((upload.number, outcome));
@@ -67,12 +60,7 @@ impl Uploader {
     }
 }
 
-async fn carry_out(
-    logs: &Logs,
-    folder: &Folder,
-    upload: &Upload,
-    upgrade_ftp: bool,
-) -> Result<(), UploadFailure> {
+async fn carry_out(logs: &Logs, folder: &Folder, upload: &Upload) -> Result<(), UploadFailure> {
     let archive = match logs.pack(&folder.0, upload).await {
         Ok(archive) => archive,
         Err(error) => {
@@ -80,7 +68,7 @@ async fn carry_out(
             return Err(UploadFailure::Failed);
         }
     };
-    let target = Target::new(&upload.location, &upload.file_name, upgrade_ftp);
+    let target = Target::new(&upload.location, &upload.file_name, upload.upgrade_ftp);
     let result = transfer::send(&archive, &target).await;
     match &result {
         Ok(()) => tracing::info!("{} uploaded to {}", upload.file_name, upload.location),

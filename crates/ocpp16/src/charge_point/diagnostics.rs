@@ -5,6 +5,7 @@ use serde_json::json;
 use super::calls::{Answer, status};
 use super::notices::Notice;
 use super::{ChargePoint, Output};
+use crate::configuration::Key;
 use crate::message::incoming::firmware_management::Diagnostics;
 use crate::message::incoming::security::{LogKind, LogRequest};
 use crate::message::notification::{
@@ -158,6 +159,7 @@ impl ChargePoint {
             file_name,
             from: from.or(newest.map(|newest| newest.plus_seconds(-DAYS * 86_400))),
             to,
+            upgrade_ftp: self.configuration.flag(Key::FtpTryTlsUpgrade),
         }
     }
 

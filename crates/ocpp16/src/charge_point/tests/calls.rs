@@ -11,90 +11,6 @@ fn trigger(bench: &mut Bench, message: &str, connector: Option<i64>) -> String {
     bench.status("TriggerMessage", payload)
 }
 
-// covers: OC-022, OC-023, OC-024
-#[test]
-fn get_configuration_answers_all_some_and_unknown_keys() {
-    let mut bench = Bench::online();
-    for payload in [json!({}), json!({"key": []}), json!({"key": null})] {
-        let all = bench.call("GetConfiguration", payload)["configurationKey"]
-            .as_array()
-            .unwrap()
-            .clone();
-        assert_eq!(all.len(), 41);
-        for entry in &all {
-            assert!(
-                entry["key"].is_string()
-                    && entry["readonly"].is_boolean()
-                    && entry["value"].is_string(),
-                "{entry}"
-            );
-        }
-    }
-    let some = bench.call(
-        "GetConfiguration",
-        json!({"key": ["heartbeatinterval", "Foo"]}),
-    );
-    assert_eq!(
-        some["configurationKey"][0],
-        json!({"key": "HeartbeatInterval", "readonly": false, "value": "86400"})
-    );
-    assert_eq!(some["unknownKey"], json!(["Foo"]));
-
-    let keys = |count: usize| json!({"key": vec!["HeartbeatInterval"; count]}).to_string();
-    let frame = |payload: String| format!(r#"[2,"a","GetConfiguration",{payload}]"#);
-    assert_eq!(bench.call_frame(&frame(keys(50)))[0], json!(3));
-    assert_eq!(
-        bench.call_frame(&frame(keys(51)))[2],
-        json!("OccurenceConstraintViolation")
-    );
-}
-
-// covers: OC-058
-#[test]
-fn what_identifies_the_station_is_no_configuration_key() {
-    let mut bench = Bench::online();
-    for key in [
-        "ocpp/uri",
-        "ocpp/enable",
-        "ocpp/verifyCert",
-        "ocpp/chargePointModel",
-        "AuthorizationKey",
-    ] {
-        assert_eq!(
-            bench.call("GetConfiguration", json!({"key": [key]}))["unknownKey"],
-            json!([key])
-        );
-        assert_eq!(
-            bench.status("ChangeConfiguration", json!({"key": key, "value": "1"})),
-            "NotSupported"
-        );
-    }
-}
-
-// covers: OC-025, OC-029
-#[test]
-fn change_configuration_answers_by_key_and_value() {
-    let mut bench = Bench::online();
-    for (key, value, expected) in [
-        ("MeterValueSampleInterval", json!("10"), "Accepted"),
-        ("MeterValueSampleInterval", json!(20), "Accepted"),
-        ("meterValueSampleInterval", json!("9"), "Rejected"),
-        ("NumberOfConnectors", json!("1"), "Rejected"),
-        ("Foo", json!("1"), "NotSupported"),
-    ] {
-        assert_eq!(
-            bench.status("ChangeConfiguration", json!({"key": key, "value": value})),
-            expected,
-            "{key}"
-        );
-    }
-    let stored = [
-        ("MeterValueSampleInterval", "10".to_owned()),
-        ("MeterValueSampleInterval", "20".to_owned()),
-    ];
-    assert_eq!(bench.configured, stored);
-}
-
 // The set-up of evcc tries each measurand alone.
 #[test]
 fn only_measurands_that_the_meter_delivers_are_accepted() {
@@ -359,37 +275,5 @@ fn remote_start_depends_on_the_connector() {
             expected,
             "{name}"
         );
-    }
-}
-
-#[test]
-fn features_that_are_not_carried_out_are_not_supported() {
-    let mut bench = Bench::online();
-    let at = "2026-03-01T12:00:00Z";
-    let hash = json!({"hashAlgorithm": "SHA256", "issuerNameHash": "a", "issuerKeyHash": "b", "serialNumber": "1"});
-    for (action, payload) in [
-        ("CancelReservation", json!({"reservationId": 1})),
-        ("CertificateSigned", json!({"certificateChain": "x"})),
-        ("DeleteCertificate", json!({"certificateHashData": hash})),
-        (
-            "GetInstalledCertificateIds",
-            json!({"certificateType": "ManufacturerRootCertificate"}),
-        ),
-        ("GetLocalListVersion", json!({})),
-        (
-            "InstallCertificate",
-            json!({"certificateType": "CentralSystemRootCertificate", "certificate": "x"}),
-        ),
-        (
-            "ReserveNow",
-            json!({"reservationId": 1, "connectorId": 1, "idTag": "x", "expiryDate": at}),
-        ),
-        (
-            "SendLocalList",
-            json!({"listVersion": 1, "updateType": "Full", "localAuthorizationList": [{"idTag": "x", "idTagInfo": {"status": "Accepted"}}]}),
-        ),
-    ] {
-        let answer = bench.call_frame(&json!([2, "a", action, payload]).to_string());
-        assert_eq!(answer[2], json!("NotSupported"), "{action}: {answer}");
     }
 }
