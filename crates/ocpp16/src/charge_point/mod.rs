@@ -24,6 +24,7 @@ mod notices;
 mod registration;
 mod reporting;
 mod reservation;
+mod reset;
 mod security;
 mod session;
 mod transaction_messages;
@@ -502,19 +503,6 @@ impl ChargePoint {
         if self.published.operative != Some(operative) {
             self.published.operative = Some(operative);
             self.outputs.push(Output::Operative(operative));
-        }
-    }
-
-    /// Restarts when all messages are delivered, or when that takes too long: they are stored.
-    fn advance_reset(&mut self) {
-        let Some(by) = self.reset_by else { return };
-        let delivered = !self.link.online() || (self.queue.is_empty() && self.link.idle());
-        let quiet = matches!(self.session, Session::Idle { .. }) && delivered;
-        if quiet || self.now.monotonic >= by {
-            self.reset_by = None;
-            let unstored = self.queue.store_all();
-            self.store(unstored.into_iter().map(Change::PutMessage).collect());
-            self.outputs.push(Output::Reboot);
         }
     }
 

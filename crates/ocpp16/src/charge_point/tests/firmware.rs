@@ -537,3 +537,14 @@ fn credentials_of_an_update_are_not_logged() {
             .contains("user:secret@")
     );
 }
+
+// covers: OFW-018
+#[test]
+fn the_ways_to_transfer_a_file_are_advertised() {
+    let mut bench = Bench::online();
+    let asked = json!({"key": ["SupportedFileTransferProtocols", "SupportedFeatureProfiles"]});
+    let known = bench.call("GetConfiguration", asked)["configurationKey"].clone();
+    assert_eq!(known[0]["value"], json!("FTP,FTPS,HTTP,HTTPS"));
+    let profiles = known[1]["value"].as_str().unwrap();
+    assert!(profiles.split(',').any(|one| one == "FirmwareManagement"));
+}
