@@ -53,6 +53,9 @@ pub enum Fault {
     ProximityChanged,
     /// The EV needs ventilation, and there is none; ours, ranked as the guide's unnumbered ones.
     Ventilation,
+    /// The EVSE offers more than the central system allows; ours, ranked as the guide's unnumbered
+    /// ones.
+    ChargingLimitNotApplied,
     /// Any other fault of the EVSE that prevents charging; ours, ranked last.
     Evse,
 }
@@ -161,6 +164,13 @@ impl Fault {
             Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
             Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
             Self::Ventilation => row(Code::OtherError, "VentilationUnavailable", 17, false, false),
+            Self::ChargingLimitNotApplied => row(
+                Code::OtherError,
+                "ChargingLimitNotApplied",
+                17,
+                false,
+                false,
+            ),
             Self::Evse => row(Code::InternalError, "", 18, false, true),
         }
     }
@@ -179,7 +189,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 25] = [
+    const ALL: [Fault; 26] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -204,6 +214,7 @@ mod tests {
         Fault::ProximityInvalid,
         Fault::ProximityChanged,
         Fault::Ventilation,
+        Fault::ChargingLimitNotApplied,
         Fault::Evse,
     ];
 
@@ -331,6 +342,7 @@ mod tests {
             (Fault::ProximityInvalid, "ProximityInvalid"),
             (Fault::ProximityChanged, "ProximityChanged"),
             (Fault::Ventilation, "VentilationUnavailable"),
+            (Fault::ChargingLimitNotApplied, "ChargingLimitNotApplied"),
         ] {
             let report = fault.report();
             assert_eq!(

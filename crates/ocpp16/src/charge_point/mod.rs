@@ -108,6 +108,10 @@ pub struct Station {
     pub ev_present: Option<bool>,
     /// The offered current per phase.
     pub offered: DeciAmperes,
+    /// The least of what cable, EVSE and supply can carry per phase; `None` while unknown.
+    pub physical: Option<DeciAmperes>,
+    /// Phases in use; `None` while unknown, and while they are switched.
+    pub phases: Option<u8>,
     /// The recloser's contacts; `None` when there is none, or it does not answer.
     pub recloser: Option<RecloserState>,
     /// What is wrong, in the order in which it came.
@@ -178,6 +182,8 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    /// The last transaction that began in this process, and when.
+    transaction_began: Option<(u64, Millis)>,
     asking: Option<Asking>,
     deferred: Deferred,
     station: Option<Station>,
@@ -186,6 +192,8 @@ pub struct ChargePoint {
     /// When the whole state is put out again, while it can't be stored.
     store_again_at: Option<Millis>,
     profiles: Profiles,
+    /// Since when the EVSE offers more than the limit.
+    limit_exceeded_since: Option<Millis>,
     save_profiles_at: Option<Millis>,
     availability: Availability,
     reset_by: Option<Millis>,
@@ -243,6 +251,7 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            transaction_began: None,
             asking: None,
             deferred: Deferred::default(),
             station: None,
@@ -250,6 +259,7 @@ impl ChargePoint {
             store_fault: None,
             store_again_at: None,
             profiles,
+            limit_exceeded_since: None,
             save_profiles_at: None,
             availability: Availability {
                 wanted: operative,
@@ -299,6 +309,7 @@ impl ChargePoint {
             self.deferred_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
+            self.limit_watch_deadline(),
             self.save_profiles_at,
             self.store_again_at,
             self.reset_by,
@@ -327,7 +338,9 @@ impl ChargePoint {
         self.answer_overdue();
         self.advance_session();
         self.apply_availability();
+        self.begin_undated_profiles();
         self.publish_levels();
+        self.watch_limit();
         self.save_profiles();
         self.store_again();
         self.sample_meter();
@@ -424,7 +437,10 @@ impl ChargePoint {
             .filter(|one| one.end.is_some())
             .count();
         let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
-        station.chain(self.store_fault).chain(full)
+        station
+            .chain(self.store_fault)
+            .chain(full)
+            .chain(self.limit_fault())
     }
 
     /// The wall time, or without a valid one the time since start counted from 1970; never before

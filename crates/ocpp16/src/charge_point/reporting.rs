@@ -9,7 +9,7 @@ use crate::message::outgoing::{
     MeterValue, MeterValues, ReadingContext, SampledValue, Status, StatusErrorCode,
     StatusNotification,
 };
-use crate::metering::{Selection, sample};
+use crate::metering::{Offered, Selection, sample};
 use crate::profile::DeciAmperes;
 use crate::transaction::{Body, Change};
 use crate::{CiString, Millis, Timestamp};
@@ -183,10 +183,12 @@ impl ChargePoint {
         }
     }
 
-    pub(super) fn offered(&self) -> DeciAmperes {
-        self.station
-            .as_ref()
-            .map_or(DeciAmperes(0), |station| station.offered)
+    pub(super) fn offered(&self) -> Offered {
+        let station = self.station.as_ref();
+        Offered {
+            current: station.map_or(DeciAmperes(0), |station| station.offered),
+            phases: station.and_then(|station| station.phases),
+        }
     }
 
     /// Whether StatusNotifications may be sent. Without a word of the EVSE they wait a little: a

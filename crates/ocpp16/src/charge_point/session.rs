@@ -349,6 +349,7 @@ impl ChargePoint {
         ]);
         self.transactions.insert(number, transaction);
         self.session = Session::Active { number };
+        self.transaction_began = Some((number, self.now.monotonic));
         self.reporting
             .transaction_began(self.now.monotonic, &self.configuration);
     }

@@ -133,7 +133,7 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         Key::ChargingScheduleMaxPeriods,
         "ChargingScheduleMaxPeriods",
         Form::ReadOnly,
-        "1",
+        "96",
     ),
     key(
         Key::ClockAlignedDataInterval,

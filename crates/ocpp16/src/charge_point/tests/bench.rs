@@ -19,9 +19,15 @@ pub struct Bench {
     pub configured: Vec<(&'static str, String)>,
     pub permit: Option<bool>,
     pub limit: Option<DeciAmperes>,
+    /// Whether the EVSE offers no more than the limit.
+    pub evse_follows: bool,
+    evse_heard: bool,
     pub operative: Option<bool>,
     pub others: Vec<Output>,
 }
+
+/// What the EVSE offers when nothing limits it.
+const RATING: DeciAmperes = DeciAmperes(160);
 
 pub fn settings(prefix: &str) -> Settings {
     let identity = BootNotification {
@@ -104,7 +110,9 @@ impl Bench {
         let station = Station {
             session: EvseSession::Idle,
             ev_present: Some(false),
-            offered: DeciAmperes(160),
+            offered: RATING,
+            physical: None,
+            phases: None,
             recloser: None,
             faults: Vec::new(),
         };
@@ -118,6 +126,8 @@ impl Bench {
             configured: Vec::new(),
             permit: None,
             limit: None,
+            evse_follows: true,
+            evse_heard: false,
             operative: None,
             others: Vec::new(),
         };
@@ -171,12 +181,16 @@ impl Bench {
 
     pub fn input(&mut self, input: Input) {
         let time = self.time();
+        let mut follow = false;
         for output in self.point.handle(time, input) {
             match output {
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
                 Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
-                Output::Limit(limit) => self.limit = limit,
+                Output::Limit(limit) => {
+                    self.limit = limit;
+                    follow = self.evse_follows;
+                }
                 Output::Operative(operative) => self.operative = Some(operative),
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
@@ -192,6 +206,10 @@ impl Bench {
             deadline.is_none_or(|at| at > self.now),
             "a deadline in the past would spin: {deadline:?}"
         );
+        if follow && self.evse_heard {
+            let offered = self.limit.map_or(RATING, |limit| limit.min(RATING));
+            self.station(|station| station.offered = offered);
+        }
     }
 
     /// Lets time pass, waking the charge point at each of its deadlines.
@@ -207,6 +225,7 @@ impl Bench {
 
     pub fn station(&mut self, change: impl FnOnce(&mut Station)) {
         change(&mut self.station);
+        self.evse_heard = true;
         let station = self.station.clone();
         self.input(Input::Station(station));
     }
@@ -353,6 +372,8 @@ impl Bench {
             configured: self.configured.clone(),
             permit: None,
             limit: None,
+            evse_follows: true,
+            evse_heard: false,
             operative: None,
             others: Vec::new(),
         }
