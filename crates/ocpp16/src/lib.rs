@@ -33,4 +33,4 @@ pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
 pub use time::{Millis, Time, Timestamp};
-pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
+pub use transaction::{Body, Change, End, Interim, QueuedMessage, Stored, Transaction};

@@ -32,6 +32,9 @@ pub(crate) struct Station {
 /// would make central systems see a state late; this only keeps flicker off the wire.
 const STATUS_DELAY_MS: u64 = 500;
 
+/// How long a user waits for the first connection after the start (guide 3.4 table 14).
+const OFFLINE_AFTER_S: u64 = 120;
+
 /// Reads customer.json and the keys that the central system changed.
 ///
 /// # Errors
@@ -57,7 +60,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     Ok(Configured::On(Box::new(Station {
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer)?,
+        settings: settings(&customer, offline_after(arguments)?)?,
         configuration,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments
@@ -68,7 +71,18 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     })))
 }
 
-fn settings(customer: &Customer) -> Result<Settings, Error> {
+/// In ms.
+fn offline_after(arguments: &Arguments) -> Result<u64, Error> {
+    let Some(text) = arguments.option("offline-after") else {
+        return Ok(OFFLINE_AFTER_S * 1000);
+    };
+    let seconds: u32 = text.parse().map_err(|_| {
+        Error::Configuration(format!("--offline-after: {text:?} is no number of seconds"))
+    })?;
+    Ok(u64::from(seconds) * 1000)
+}
+
+fn settings(customer: &Customer, offline_after_ms: u64) -> Result<Settings, Error> {
     let identity = BootNotification {
         charge_point_vendor: required("chargePointVendor", &customer.ocpp.charge_point_vendor),
         charge_point_model: required("chargePointModel", &customer.ocpp.charge_point_model),
@@ -88,6 +102,7 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         pluggable: customer.port().pluggable,
         recloser: customer.port().recloser.enable,
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
+        offline_after_ms,
     })
 }
 

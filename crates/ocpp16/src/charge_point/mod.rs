@@ -17,6 +17,7 @@ mod deferred;
 mod link;
 mod reporting;
 mod session;
+mod transaction_data;
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Change, Queue, Stored, Transaction};
+use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
 
 /// What is fixed while the process lives.
@@ -58,6 +59,9 @@ pub struct Settings {
     pub recloser: bool,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
+    /// How long a user waits after the start for the first connection, in ms; then what holds
+    /// offline holds (guide 3.4 table 14: 120 s).
+    pub offline_after_ms: u64,
 }
 
 /// Something that happened.
@@ -188,6 +192,10 @@ pub struct ChargePoint {
     deferred: Deferred,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
+    /// Values for the StopTransaction of the transaction that is not finished.
+    interim: Vec<Interim>,
+    /// Whether this process has ever been online.
+    was_online: bool,
     store_fault: Option<Fault>,
     /// When the whole state is put out again, while it can't be stored.
     store_again_at: Option<Millis>,
@@ -256,6 +264,8 @@ impl ChargePoint {
             deferred: Deferred::default(),
             station: None,
             reading: None,
+            interim: stored.interim,
+            was_online: false,
             store_fault: None,
             store_again_at: None,
             profiles,
@@ -290,11 +300,7 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
-            Input::StoreFault(fault) => {
-                self.store_fault = fault;
-                self.store_again_at =
-                    fault.map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            }
+            Input::StoreFault(fault) => self.take_store_fault(fault),
             Input::Tick => {}
         }
         self.advance();
@@ -305,6 +311,7 @@ impl ChargePoint {
     pub fn deadline(&self) -> Option<Millis> {
         [
             self.link_deadline(),
+            self.asking_deadline(),
             self.session_deadline(),
             self.deferred_deadline(),
             self.reporting_deadline(),
@@ -336,6 +343,7 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.advance_asking();
         self.advance_session();
         self.apply_availability();
         self.begin_undated_profiles();
@@ -402,13 +410,24 @@ impl ChargePoint {
         }
     }
 
-    /// Catches up on what could not be stored; the first success ends the fault.
+    /// The first success ends a fault; what failed before it must be stored as well.
+    fn take_store_fault(&mut self, fault: Option<Fault>) {
+        let before = std::mem::replace(&mut self.store_fault, fault);
+        self.store_again_at = match fault {
+            Some(_) => Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S)),
+            None => before.map(|_| self.now.monotonic),
+        };
+    }
+
+    /// Catches up on what could not be stored.
     fn store_again(&mut self) {
         if self
             .store_again_at
             .is_some_and(|at| at <= self.now.monotonic)
         {
-            self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
+            self.store_again_at = self
+                .store_fault
+                .map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
             let [station, connector] = self.availability.wanted;
             let mut changes = vec![Change::Availability { station, connector }];
             changes.extend(
@@ -418,6 +437,9 @@ impl ChargePoint {
                     .map(Change::PutTransaction),
             );
             changes.extend(self.queue.all().cloned().map(Change::PutMessage));
+            changes.extend(self.interim.iter().cloned().map(Change::PutInterim));
+            changes.push(Change::Profiles(self.profiles.all().to_vec()));
+            changes.extend(self.registered.then_some(Change::Registered));
             self.store(changes);
         }
     }
@@ -443,15 +465,19 @@ impl ChargePoint {
             .chain(self.limit_fault())
     }
 
-    /// The wall time, or without a valid one the time since start counted from 1970; never before
-    /// what the transaction has already seen, which may have begun in another process.
+    /// The wall time, never before the start of the transaction: a clock may be put back. Without
+    /// a valid one it is the time since start counted from 1970, never before what the transaction
+    /// has already seen, which may have begun in another process.
     fn timestamp(&self) -> Timestamp {
-        self.wall().unwrap_or_else(|| {
-            let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
-            let uptime = Timestamp::from_unix_millis(uptime);
-            self.transaction()
-                .map_or(uptime, |running| running.last_seen.max(uptime))
-        })
+        let running = self.transaction();
+        match self.wall() {
+            Some(wall) => running.map_or(wall, |running| running.started.max(wall)),
+            None => {
+                let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+                let uptime = Timestamp::from_unix_millis(uptime);
+                running.map_or(uptime, |running| running.last_seen.max(uptime))
+            }
+        }
     }
 
     fn message_id(&mut self) -> String {

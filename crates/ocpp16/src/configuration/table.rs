@@ -23,6 +23,7 @@ pub enum Key {
     LocalAuthorizeOffline,
     LocalPreAuthorize,
     MaxChargingProfilesInstalled,
+    MaxEnergyOnInvalidId,
     MessageTimeout,
     MeterValuesAlignedData,
     MeterValuesAlignedDataMaxLength,
@@ -34,6 +35,7 @@ pub enum Key {
     ResetRetries,
     RfidRequiresEvPresent,
     RfidStopTransaction,
+    StopTransactionMaxMeterValues,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
     StopTxnAlignedData,
@@ -92,7 +94,7 @@ const fn key(key: Key, name: &'static str, form: Form, default: &'static str) ->
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 40] = [
+pub(super) const SPECIFICATIONS: [Specification; 42] = [
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -190,6 +192,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "20",
     ),
     key(
+        Key::MaxEnergyOnInvalidId,
+        "MaxEnergyOnInvalidId",
+        Form::Range(0, ANY),
+        "0",
+    ),
+    key(
         Key::MessageTimeout,
         "MessageTimeout",
         Form::Range(1, 3600),
@@ -251,6 +259,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "true",
     ),
     key(
+        Key::StopTransactionMaxMeterValues,
+        "StopTransactionMaxMeterValues",
+        Form::Range(2, 500),
+        "200",
+    ),
+    key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
         Form::ReadOnly,
@@ -265,14 +279,14 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
     key(
         Key::StopTxnAlignedData,
         "StopTxnAlignedData",
-        Form::ReadOnly,
+        Form::Measurands,
         "",
     ),
     key(
         Key::StopTxnAlignedDataMaxLength,
         "StopTxnAlignedDataMaxLength",
         Form::ReadOnly,
-        "0",
+        "27",
     ),
     key(
         Key::StopTxnSampledData,

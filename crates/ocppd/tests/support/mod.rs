@@ -118,7 +118,9 @@ impl Bench {
             .unwrap();
         let reboot = format!("touch {}", self.path("rebooted").display());
         let child = Command::new(env!("CARGO_BIN_EXE_ocppd"))
-            .args(["--log", "debug", "--reboot-command", &reboot, "--mqtt"])
+            .args(["--log", "debug", "--reboot-command", &reboot])
+            // What is decided offline is decided at once.
+            .args(["--offline-after", "0", "--mqtt"])
             .arg(format!("127.0.0.1:{}", self.broker.port()))
             .arg("--config-dir")
             .arg(self.directory.path())

@@ -48,6 +48,7 @@ pub fn settings(prefix: &str) -> Settings {
         pluggable: true,
         recloser: true,
         hardware_limit: DeciAmperes(320),
+        offline_after_ms: 120_000,
     }
 }
 
@@ -85,6 +86,11 @@ pub fn apply(
             Change::DeleteMessage(sequence) => {
                 stored.messages.retain(|old| old.sequence != sequence)
             }
+            Change::PutInterim(new) => {
+                stored.interim.retain(|old| old.place != new.place);
+                stored.interim.push(new);
+            }
+            Change::DeleteInterim(place) => stored.interim.retain(|old| old.place != place),
             Change::Profiles(profiles) => stored.profiles = profiles,
             Change::Availability { station, connector } => {
                 stored.station_operative = station;

@@ -9,6 +9,7 @@ mod field;
 mod hostile;
 mod profiles;
 mod queue;
+mod records;
 mod restart;
 mod status;
 mod transactions;
