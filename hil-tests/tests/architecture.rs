@@ -134,6 +134,7 @@ const RULES: &[(&str, &[&str])] = &[
             "chrono",
             "futures-util",
             "nix",
+            "ring",
             "rumqttc",
             "rustls",
             "serde",

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::calls::Answer;
 use super::session::Session;
 use super::{ChargePoint, SAVE_PROFILES_AFTER_S};
 use crate::fault::Fault;
-use crate::message::incoming::ProfileFilter;
+use crate::message::incoming::smart_charging::{ProfileFilter, SmartCharging};
 use crate::profile::{DeciAmperes, InstalledProfile, Limit, Profile, Purpose, RateUnit};
 use crate::transaction::Change;
 use crate::{CallError, ErrorCode, Millis, Timestamp};
@@ -14,6 +15,20 @@ use crate::{CallError, ErrorCode, Millis, Timestamp};
 const LIMIT_PATIENCE_S: u64 = 10;
 
 impl ChargePoint {
+    pub(super) fn smart_charging(&mut self, request: SmartCharging) -> Answer {
+        Ok(Some(match request {
+            SmartCharging::ClearChargingProfile(filter) => self.clear_charging_profile(&filter),
+            SmartCharging::GetCompositeSchedule {
+                connector,
+                duration,
+                unit,
+            } => self.composite_schedule(connector, duration, unit)?,
+            SmartCharging::SetChargingProfile { connector, profile } => {
+                self.set_charging_profile(connector, profile)?
+            }
+        }))
+    }
+
     /// The limit per phase that holds now.
     pub(super) fn limit(&self) -> Option<DeciAmperes> {
         let limit = match self.wall() {
@@ -52,7 +67,7 @@ impl ChargePoint {
         (exceeded_for >= LIMIT_PATIENCE_S * 1000).then_some(Fault::ChargingLimitNotApplied)
     }
 
-    pub(super) fn set_charging_profile(
+    fn set_charging_profile(
         &mut self,
         connector: i64,
         profile: Profile,
@@ -74,7 +89,7 @@ impl ChargePoint {
         Ok(json!({"status": "Accepted"}))
     }
 
-    pub(super) fn clear_charging_profile(&mut self, filter: &ProfileFilter) -> Value {
+    fn clear_charging_profile(&mut self, filter: &ProfileFilter) -> Value {
         let cleared = self.profiles.clear(filter);
         if cleared {
             self.profiles_changed();
@@ -83,7 +98,7 @@ impl ChargePoint {
     }
 
     /// The limits of connector 1, which are those of the station: there is no other connector.
-    pub(super) fn composite_schedule(
+    fn composite_schedule(
         &self,
         connector: i64,
         duration: i64,

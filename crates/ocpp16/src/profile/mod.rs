@@ -12,7 +12,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::message::incoming::ProfileFilter;
+use crate::message::incoming::smart_charging::ProfileFilter;
 
 pub(crate) use stack::Profiles;
 

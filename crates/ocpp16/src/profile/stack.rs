@@ -13,7 +13,7 @@ use super::{
     Segment,
 };
 use crate::Timestamp;
-use crate::message::incoming::ProfileFilter;
+use crate::message::incoming::smart_charging::ProfileFilter;
 
 /// All installed profiles, in the order in which they overrule each other.
 #[derive(Debug, Default)]

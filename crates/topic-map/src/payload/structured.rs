@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Payload, PayloadError, TagStandard, Timestamp};
+use super::{
+    MeterPublicKey, Payload, PayloadError, SignedAnswer, SignedRequest, TagStandard, Timestamp,
+};
 
 macro_rules! json {
     ($($name:ty: $form:literal, $is_valid:expr;)*) => {$(
@@ -32,6 +34,10 @@ json! {
     MeterValues: "JSON {timestamp, energy_wh, power_w, voltage_v, current_a, frequency_hz}, \
         the middle three as {total, l1, l2, l3}; unmeasured fields are absent", |_| true;
     MeterIdentity: "JSON {protocol, model, serial, address}", |_| true;
+    SignedRequest: "JSON {action: begin or end, reference, id_tag, started, time}", |_| true;
+    SignedAnswer: "JSON {action, reference} with either record: {format, encoding, text, \
+        public_key} or error", |answer| answer.record.is_some() != answer.error.is_some();
+    MeterPublicKey: "JSON {public_key}", |_| true;
     UnlockAnswer: "JSON {id, result: unlocked, failed or not_supported}", |_| true;
     RfidTag: "JSON [standard, uid]: ISO14443, ISO15693 or UNKNOWN, and 1 to 20 hex bytes",
         RfidTag::is_valid;

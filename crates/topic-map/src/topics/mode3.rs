@@ -1,9 +1,9 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
-    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
-    TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterPublicKey,
+    MeterValues, Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal,
+    SignedAnswer, SignedRequest, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -54,6 +54,33 @@ topics! {
     /// METERING_METER_AVAILABLE changes.
     METERING_METER_ERROR: Topic<Option<MeterError>> =
         TopicInfo::state("port0/metering/meter/error", Publisher::Daemon("meteringd"), SOURCE);
+
+    /// The key of a meter that signs; empty when the meter doesn't.
+    METERING_SIGNED_PUBLIC_KEY: Topic<Option<MeterPublicKey>> =
+        TopicInfo::state(
+            "port0/metering/meter/signed/public_key",
+            Publisher::Daemon("meteringd"),
+            SOURCE,
+        );
+
+    /// Asks the meter for a signed record of a transaction's begin or end. Repeated every 10 s
+    /// by whoever still wants it, and dropped after 30 s without: a retained message is ignored,
+    /// and so a record is never made late. A newer request replaces one under way.
+    METERING_SIGNED_REQUEST: Topic<SignedRequest> =
+        TopicInfo::event(
+            "port0/metering/meter/signed/request",
+            Publisher::Daemon("ocppd"),
+            SOURCE,
+        );
+
+    /// The last answer to METERING_SIGNED_REQUEST. Retained, so that an asker that was away
+    /// finds it; its reference tells whose it is.
+    METERING_SIGNED_ANSWER: Topic<SignedAnswer> =
+        TopicInfo::state(
+            "port0/metering/meter/signed/answer",
+            Publisher::Daemon("meteringd"),
+            SOURCE,
+        );
 
     /// The recloser's contacts; empty while unknown. Old when RCD_RECLOSER_ERROR is 1 or
     /// recloserd is gone.
