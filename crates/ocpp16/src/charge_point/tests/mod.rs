@@ -6,6 +6,7 @@ mod calls;
 mod crash;
 mod deferred;
 mod field;
+mod field_faults;
 mod hostile;
 mod profiles;
 mod queue;
