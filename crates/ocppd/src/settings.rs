@@ -189,6 +189,7 @@ fn from_customer(ocpp: &Ocpp) -> Configuration {
             "StopTransactionOnInvalidId",
             ocpp.stop_transaction_on_invalid_id.to_string(),
         ),
+        ("StopTxnAlignedData", list(&ocpp.stop_txn_aligned_data)),
         ("StopTxnSampledData", list(&ocpp.stop_txn_sampled_data)),
         (
             "TransactionMessageAttempts",
