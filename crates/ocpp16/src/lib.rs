@@ -36,4 +36,4 @@ pub use profile::{
 };
 pub use reference::reference_page;
 pub use time::{Millis, Time, Timestamp};
-pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
+pub use transaction::{Body, Change, End, Interim, QueuedMessage, Stored, Transaction};

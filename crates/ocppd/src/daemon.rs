@@ -21,6 +21,10 @@ use crate::database::Database;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started};
 
+/// A fault of the database shows at least that long: one that is over before the central system
+/// can be told would never be noticed, though records are lost.
+const FAULT_SHOWS: Duration = Duration::from_secs(20);
+
 /// `ocpp/enable` is false: say so, and wait for the end.
 pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
     tracing::info!("ocpp/enable is false: no connection");
@@ -61,6 +65,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         permit: None,
         limit: None,
         stored_fault: fault,
+        fault_until: Instant::now() + FAULT_SHOWS,
         started: Instant::now(),
         clock_noted: false,
         reboot_command: station.reboot_command,
@@ -97,13 +102,13 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
 /// Without a database nobody can charge, but the central system is told why.
 fn open_database(station: &Station) -> (Option<Database>, Stored, Option<Fault>) {
     match Database::open(&station.state_dir, &station.address.uri.to_string()) {
-        Ok((database, stored)) => (Some(database), stored, None),
+        Ok(opened) => (Some(opened.database), opened.stored, opened.set_aside),
         Err(error) => {
             tracing::error!(
                 "{}: {error}; charging is not possible",
                 station.state_dir.display()
             );
-            (None, Stored::default(), Some(Fault::PersistenceOpenFailed))
+            (None, Stored::default(), Some(error.fault()))
         }
     }
 }
@@ -132,6 +137,8 @@ struct Daemon {
     /// The limit last published; `None` before the first one.
     limit: Option<Option<DeciAmperes>>,
     stored_fault: Option<Fault>,
+    /// Until then it shows even if the database works again.
+    fault_until: Instant,
     started: Instant,
     clock_noted: bool,
     reboot_command: String,
@@ -286,9 +293,12 @@ impl Daemon {
     async fn store(&mut self, changes: Vec<ocpp16::Change>) -> Option<Input> {
         let database = self.database.as_ref()?;
         let fault = match database.apply(changes).await {
-            Ok(()) => None,
+            Ok(()) => self
+                .stored_fault
+                .filter(|_| Instant::now() < self.fault_until),
             Err(error) => {
                 tracing::error!("{error}");
+                self.fault_until = Instant::now() + FAULT_SHOWS;
                 Some(error.fault())
             }
         };

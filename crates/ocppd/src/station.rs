@@ -7,7 +7,8 @@ use ocpp16::{
 };
 use topic_map as topics;
 use topics::{
-    CpState, MeterIdentity, MeterValues, Payload, PerPhase, SessionFault, SessionState, Topic,
+    CpState, MeterIdentity, MeterValues, Payload, PerPhase, PhaseActual, SessionFault,
+    SessionState, Topic,
 };
 
 /// What is known from the broker.
@@ -16,6 +17,8 @@ pub(crate) struct Levels {
     session: Option<EvseSession>,
     ev_present: Option<bool>,
     offered: u32,
+    physical: Option<u32>,
+    phases: Option<u8>,
     meter_gone: bool,
     /// Why, where meteringd says so.
     meter_error: Option<Fault>,
@@ -87,6 +90,8 @@ impl Levels {
         bus.subscribe(&topics::EVSE_FAULT);
         bus.subscribe(&topics::CHARGE_CP_STATUS);
         bus.subscribe(&topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT);
+        bus.subscribe(&topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT);
+        bus.subscribe(&topics::EVSE_PHASE_ACTUAL);
         bus.subscribe(&topics::METERING_METER_VALUES);
         bus.subscribe(&topics::METERING_METER_IDENTITY);
         bus.subscribe(&topics::METERING_METER_AVAILABLE);
@@ -137,6 +142,8 @@ impl Levels {
             session,
             ev_present: self.ev_present,
             offered: DeciAmperes(self.offered),
+            physical: self.physical.map(DeciAmperes),
+            phases: self.phases,
             recloser: self.recloser.filter(|_| recloser_answers),
             faults,
         })
@@ -154,6 +161,15 @@ impl Levels {
             };
         } else if let Some(offered) = value(message, &topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT) {
             self.offered = offered.deciamperes;
+        } else if let Some(limit) = value(message, &topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT) {
+            // Without a cable there is nothing to foresee.
+            self.physical = Some(u32::from(limit.amperes()) * 10).filter(|limit| *limit > 0);
+        } else if let Some(phases) = value(message, &topics::EVSE_PHASE_ACTUAL) {
+            self.phases = match phases {
+                PhaseActual::None => None,
+                PhaseActual::One => Some(1),
+                PhaseActual::Three => Some(3),
+            };
         } else if let Some(state) = value(message, &topics::RCD_RECLOSER_STATE_ACTUAL) {
             self.recloser = state.map(recloser);
         } else {

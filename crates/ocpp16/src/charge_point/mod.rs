@@ -25,6 +25,7 @@ mod reporting;
 mod reservation;
 mod security;
 mod session;
+mod transaction_data;
 mod transaction_messages;
 mod trigger;
 
@@ -49,7 +50,7 @@ use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Change, Queue, Stored, Transaction};
+use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
 
 /// What is fixed while the process lives.
@@ -73,6 +74,9 @@ pub struct Settings {
     pub transfers: Vec<TransferRoute>,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
+    /// How long a user waits after the start for the first connection, in ms; then what holds
+    /// offline holds (guide 3.4 table 14: 120 s).
+    pub offline_after_ms: u64,
 }
 
 /// Something that happened.
@@ -153,6 +157,10 @@ pub struct Station {
     pub ev_present: Option<bool>,
     /// The offered current per phase.
     pub offered: DeciAmperes,
+    /// The least of what cable, EVSE and supply can carry per phase; `None` while unknown.
+    pub physical: Option<DeciAmperes>,
+    /// Phases in use; `None` while unknown, and while they are switched.
+    pub phases: Option<u8>,
     /// The recloser's contacts; `None` when there is none, or it does not answer.
     pub recloser: Option<RecloserState>,
     /// What is wrong, in the order in which it came.
@@ -248,6 +256,8 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    /// The last transaction that began in this process, and when.
+    transaction_began: Option<(u64, Millis)>,
     asking: Option<Asking>,
     deferred: Deferred,
     transfers: Transfers,
@@ -255,10 +265,16 @@ pub struct ChargePoint {
     pending: Vec<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
+    /// Values for the StopTransaction of the transaction that is not finished.
+    interim: Vec<Interim>,
+    /// Whether this process has ever been online.
+    was_online: bool,
     store_fault: Option<Fault>,
     /// When the whole state is put out again, while it can't be stored.
     store_again_at: Option<Millis>,
     profiles: Profiles,
+    /// Since when the EVSE offers more than the limit.
+    limit_exceeded_since: Option<Millis>,
     save_profiles_at: Option<Millis>,
     availability: Availability,
     reset_by: Option<Millis>,
@@ -316,15 +332,19 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            transaction_began: None,
             asking: None,
             deferred: Deferred::default(),
             transfers: Transfers::default(),
             pending: Vec::new(),
             station: None,
             reading: None,
+            interim: stored.interim,
+            was_online: false,
             store_fault: None,
             store_again_at: None,
             profiles,
+            limit_exceeded_since: None,
             save_profiles_at: None,
             availability: Availability {
                 wanted: operative,
@@ -365,11 +385,7 @@ impl ChargePoint {
             Input::ConfigurationChanged { name, value } => {
                 self.configuration_changed(&name, &value);
             }
-            Input::StoreFault(fault) => {
-                self.store_fault = fault;
-                self.store_again_at =
-                    fault.map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            }
+            Input::StoreFault(fault) => self.take_store_fault(fault),
             Input::Tick => {}
         }
         self.advance();
@@ -380,12 +396,14 @@ impl ChargePoint {
     pub fn deadline(&self) -> Option<Millis> {
         [
             self.link_deadline(),
+            self.asking_deadline(),
             self.session_deadline(),
             self.deferred_deadline(),
             self.keys_deadline(),
             self.transfers_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
+            self.limit_watch_deadline(),
             self.save_profiles_at,
             self.store_again_at,
             self.reset_by,
@@ -414,9 +432,12 @@ impl ChargePoint {
         self.answer_overdue();
         self.refuse_unwritten();
         self.answer_unconfirmed();
+        self.advance_asking();
         self.advance_session();
         self.apply_availability();
+        self.begin_undated_profiles();
         self.publish_levels();
+        self.watch_limit();
         self.save_profiles();
         self.store_again();
         self.sample_meter();
@@ -478,13 +499,24 @@ impl ChargePoint {
         }
     }
 
-    /// Catches up on what could not be stored; the first success ends the fault.
+    /// The first success ends a fault; what failed before it must be stored as well.
+    fn take_store_fault(&mut self, fault: Option<Fault>) {
+        let before = std::mem::replace(&mut self.store_fault, fault);
+        self.store_again_at = match fault {
+            Some(_) => Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S)),
+            None => before.map(|_| self.now.monotonic),
+        };
+    }
+
+    /// Catches up on what could not be stored.
     fn store_again(&mut self) {
         if self
             .store_again_at
             .is_some_and(|at| at <= self.now.monotonic)
         {
-            self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
+            self.store_again_at = self
+                .store_fault
+                .map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
             let [station, connector] = self.availability.wanted;
             let mut changes = vec![Change::Availability { station, connector }];
             changes.extend(
@@ -494,6 +526,9 @@ impl ChargePoint {
                     .map(Change::PutTransaction),
             );
             changes.extend(self.queue.all().cloned().map(Change::PutMessage));
+            changes.extend(self.interim.iter().cloned().map(Change::PutInterim));
+            changes.push(Change::Profiles(self.profiles.all().to_vec()));
+            changes.extend(self.registered.then_some(Change::Registered));
             self.store(changes);
         }
     }
@@ -513,18 +548,25 @@ impl ChargePoint {
             .filter(|one| one.end.is_some())
             .count();
         let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
-        station.chain(self.store_fault).chain(full)
+        station
+            .chain(self.store_fault)
+            .chain(full)
+            .chain(self.limit_fault())
     }
 
-    /// The wall time, or without a valid one the time since start counted from 1970; never before
-    /// what the transaction has already seen, which may have begun in another process.
+    /// The wall time, never before the start of the transaction: a clock may be put back. Without
+    /// a valid one it is the time since start counted from 1970, never before what the transaction
+    /// has already seen, which may have begun in another process.
     fn timestamp(&self) -> Timestamp {
-        self.wall().unwrap_or_else(|| {
-            let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
-            let uptime = Timestamp::from_unix_millis(uptime);
-            self.transaction()
-                .map_or(uptime, |running| running.last_seen.max(uptime))
-        })
+        let running = self.transaction();
+        match self.wall() {
+            Some(wall) => running.map_or(wall, |running| running.started.max(wall)),
+            None => {
+                let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+                let uptime = Timestamp::from_unix_millis(uptime);
+                running.map_or(uptime, |running| running.last_seen.max(uptime))
+            }
+        }
     }
 
     fn message_id(&mut self) -> String {

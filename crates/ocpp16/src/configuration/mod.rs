@@ -464,6 +464,7 @@ mod tests {
             (Key::MeterValuesSampledDataMaxLength, LONGEST_LIST),
             (Key::MeterValuesAlignedDataMaxLength, LONGEST_LIST),
             (Key::StopTxnSampledDataMaxLength, LONGEST_LIST),
+            (Key::StopTxnAlignedDataMaxLength, LONGEST_LIST),
         ] {
             assert_eq!(
                 configuration.value(key),

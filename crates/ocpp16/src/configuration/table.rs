@@ -36,6 +36,7 @@ pub enum Key {
     LocalAuthorizeOffline,
     LocalPreAuthorize,
     MaxChargingProfilesInstalled,
+    MaxEnergyOnInvalidId,
     MessageTimeout,
     MeterValuesAlignedData,
     MeterValuesAlignedDataMaxLength,
@@ -50,6 +51,7 @@ pub enum Key {
     RfidStopTransaction,
     SecurityProfile,
     SendLocalListMaxLength,
+    StopTransactionMaxMeterValues,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
     StopTxnAlignedData,
@@ -162,7 +164,7 @@ impl Specification {
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 57] = [
+pub(super) const SPECIFICATIONS: [Specification; 59] = [
     key(
         Key::AdditionalRootCertificateCheck,
         "AdditionalRootCertificateCheck",
@@ -247,7 +249,7 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
         Key::ChargingScheduleMaxPeriods,
         "ChargingScheduleMaxPeriods",
         Form::ReadOnly,
-        "1",
+        "96",
     ),
     key(
         Key::ClockAlignedDataInterval,
@@ -336,6 +338,12 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
         "20",
     ),
     key(
+        Key::MaxEnergyOnInvalidId,
+        "MaxEnergyOnInvalidId",
+        Form::Range(0, ANY),
+        "0",
+    ),
+    key(
         Key::MessageTimeout,
         "MessageTimeout",
         Form::Range(1, 3600),
@@ -421,6 +429,12 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
     )
     .of(Feature::LocalAuthListManagement),
     key(
+        Key::StopTransactionMaxMeterValues,
+        "StopTransactionMaxMeterValues",
+        Form::Range(2, 500),
+        "200",
+    ),
+    key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
         Form::Fixed,
@@ -436,14 +450,14 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
     key(
         Key::StopTxnAlignedData,
         "StopTxnAlignedData",
-        Form::ReadOnly,
+        Form::Measurands,
         "",
     ),
     key(
         Key::StopTxnAlignedDataMaxLength,
         "StopTxnAlignedDataMaxLength",
         Form::ReadOnly,
-        "0",
+        "27",
     ),
     key(
         Key::StopTxnSampledData,

@@ -137,6 +137,8 @@ impl World {
             session: self.session,
             ev_present,
             offered: DeciAmperes(160),
+            physical: None,
+            phases: None,
             recloser: None,
             faults: Vec::new(),
         }
