@@ -16,6 +16,7 @@ mod requests;
 mod safe_state;
 mod status_light;
 
+use board::Board;
 use daemon_kit::{Bus, Context, DaemonOption, Error, Event};
 use evse_core::{Actuation, Config, Grant, Request, SecondRelay, VentilationControl};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -61,10 +62,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     let panel = leds::panel(&leds::load(directory)?, &mut lines)?;
     let mut board = board::open(&name, &configuration::board(&customer, lines.used()))
         .map_err(|error| Error::failed(format!("open board {name}"), error))?;
-    // Whatever ran before: relays open before anything else.
-    board
-        .apply(&Actuation::SAFE)
-        .map_err(|error| Error::failed("begin in the safe state", error))?;
+    begin_safe(board.as_mut())?;
     configuration::connect_grid(&mut config, &customer, directory, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
@@ -136,6 +134,17 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     status_light::show(indicator.as_ref(), false);
     tracing::info!("stopped with relays open");
     Ok(())
+}
+
+/// Whatever ran before: relays open before anything else. A board that was late once is
+/// asked again here, because a restart would leave them as they are for a second.
+fn begin_safe(board: &mut dyn Board) -> Result<(), Error> {
+    const RETRIES: usize = 4;
+    let mut begun = board.apply(&Actuation::SAFE);
+    for _ in 0..RETRIES {
+        begun = begun.or_else(|_| board.apply(&Actuation::SAFE));
+    }
+    begun.map_err(|error| Error::failed("begin in the safe state", error))
 }
 
 fn subscribe(bus: &Bus, config: &Config) {
