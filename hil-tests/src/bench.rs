@@ -140,6 +140,7 @@ impl Bench {
         bench.start_daemon("evsed");
         bench.start_daemon("meteringd");
         if settings.customer["ocpp"]["enable"] == true {
+            bench.start_daemon("configd");
             bench.start_daemon("ocppd");
         }
         bench.observer.expect("port0/session/state", "idle", SOON);

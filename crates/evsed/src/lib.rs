@@ -18,7 +18,7 @@ mod status_light;
 
 use board::Board;
 use daemon_kit::{Bus, Context, DaemonOption, Error, Event};
-use evse_core::{Actuation, Config, Grant, Request, SecondRelay, VentilationControl};
+use evse_core::{Config, Grant, Request, SecondRelay, VentilationControl};
 use tokio::time::{Instant, MissedTickBehavior};
 use topic_map as topics;
 
@@ -53,16 +53,19 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         .unwrap_or("tarragon")
         .to_owned();
     if context.arguments.option("safe-state").is_some() {
-        return safe_state::enter(&name);
+        return safe_state::enter(&name, &context);
     }
     let customer = context.customer()?;
     let directory = &context.arguments.config_dir;
     let mut lines = Lines::default();
     let mut config = configuration::machine(&customer, &mut lines)?;
     let panel = leds::panel(&leds::load(directory)?, &mut lines)?;
-    let mut board = board::open(&name, &configuration::board(&customer, lines.used()))
-        .map_err(|error| Error::failed(format!("open board {name}"), error))?;
-    begin_safe(board.as_mut())?;
+    let mut board = board::open(
+        &name,
+        &configuration::board(&customer, &config, lines.used()),
+    )
+    .map_err(|error| Error::failed(format!("open board {name}"), error))?;
+    begin_safe(board.as_mut(), &config)?;
     configuration::connect_grid(&mut config, &customer, directory, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
@@ -138,11 +141,11 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
 
 /// Whatever ran before: relays open before anything else. A board that was late once is
 /// asked again here, because a restart would leave them as they are for a second.
-fn begin_safe(board: &mut dyn Board) -> Result<(), Error> {
+fn begin_safe(board: &mut dyn Board, config: &Config) -> Result<(), Error> {
     const RETRIES: usize = 4;
-    let mut begun = board.apply(&Actuation::SAFE);
+    let mut begun = board.apply(&config.safe());
     for _ in 0..RETRIES {
-        begun = begun.or_else(|_| board.apply(&Actuation::SAFE));
+        begun = begun.or_else(|_| board.apply(&config.safe()));
     }
     begun.map_err(|error| Error::failed("begin in the safe state", error))
 }
