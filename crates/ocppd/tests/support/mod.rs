@@ -138,6 +138,11 @@ impl Bench {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
+    /// Process id of ocppd.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     /// SIGKILL: no chance to clean up.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

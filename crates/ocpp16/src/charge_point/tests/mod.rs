@@ -9,6 +9,7 @@ mod deferred;
 mod field;
 mod hostile;
 mod keys;
+mod mutation;
 mod profiles;
 mod queue;
 mod restart;
