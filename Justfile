@@ -8,9 +8,9 @@ default:
 fmt:
     cargo fmt --all
 
-# Long runs of what `just test` does shortly.
-soak *ARGS:
-    ./dev soak {{ARGS}}
+# Long runs of what `just test` does shortly: faults on the bus, fuzz, kill -9.
+soak:
+    ./dev soak
 
 # Formatting, clippy, both GPIO backends.
 lint:
