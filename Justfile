@@ -40,6 +40,10 @@ bench *ARGS:
 demo *ARGS:
     ./dev demo {{ARGS}}
 
+# Change the safety logic in small ways: does a test notice?
+mutants *ARGS:
+    ./dev mutants {{ARGS}}
+
 # Build all daemons for armv7 and print their stripped sizes.
 cross:
     ./dev cross

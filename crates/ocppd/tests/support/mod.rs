@@ -82,6 +82,7 @@ impl Bench {
             environment: Vec::new(),
         };
         bench.configure(uri, ocpp);
+        bench.mqtt.write_customer_json(&bench.path("customer.json"));
         bench.mqtt.station("idle", "A");
         bench.mqtt.meter(1_000.0);
         bench

@@ -178,6 +178,9 @@ impl World {
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot
+                    | Output::Configure { .. }
+                    | Output::TransferRequest { .. }
+                    | Output::TransferConfirm { .. }
                     | Output::Log(..) => {}
                 }
             }
