@@ -17,8 +17,8 @@ mod time;
 mod transaction;
 
 pub use charge_point::{
-    ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
-    UnlockStatus,
+    ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
+    SignedRequest, Station, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
@@ -26,11 +26,11 @@ pub use fault::Fault;
 pub use frame::{CallError, ErrorCode, Frame, FrameError};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
-    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction,
+    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction, ValueFormat,
 };
 pub use metering::Reading;
 pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
 pub use time::{Millis, Time, Timestamp};
-pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
+pub use transaction::{Body, Change, End, QueuedMessage, SignedValues, Stored, Transaction};

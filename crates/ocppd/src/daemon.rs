@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
-    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, StopReason, Stored,
-    Time, Timestamp,
+    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
+    StopReason, Stored, Time, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -17,7 +17,7 @@ use topics::{AuthorizationResult, Availability, CurrentLimit};
 use crate::connection::{self, Command, Event, Ping};
 use crate::database::Database;
 use crate::settings::Station;
-use crate::station::{Levels, evse_started};
+use crate::station::{Levels, evse_started, signed_request};
 
 /// `ocpp/enable` is false: say so, and wait for the end.
 pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
@@ -236,6 +236,7 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Sign(request) => self.ask_signature(&request),
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");
@@ -301,6 +302,12 @@ impl Daemon {
             self.limit = Some(limit);
             self.bus
                 .publish(&topics::EVSE_BASIC_MAXCURRENTLIMIT, &current_limit(limit));
+        }
+    }
+
+    fn ask_signature(&self, request: &SignedRequest) {
+        if let Some(request) = signed_request(request) {
+            self.bus.publish(&topics::METERING_SIGNED_REQUEST, &request);
         }
     }
 

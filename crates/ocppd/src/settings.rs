@@ -134,6 +134,14 @@ fn from_customer(ocpp: &Ocpp) -> Configuration {
             ocpp.boot_notification_on_reconnect.to_string(),
         ),
         (
+            "calibrationLawFormat",
+            ocpp.calibration_law_format.as_str().to_owned(),
+        ),
+        (
+            "sendMeterPublicKeyOnBootNotification",
+            ocpp.send_meter_public_key_on_boot_notification.to_string(),
+        ),
+        (
             "ClockAlignedDataInterval",
             ocpp.clock_aligned_data_interval.to_string(),
         ),

@@ -62,6 +62,8 @@ pub(super) enum Kind {
         connector: usize,
     },
     MeterValues,
+    /// The meter's public key; its answer is ignored (guide 3.3.10).
+    MeterKey,
     /// The front of the transaction queue.
     Transaction,
 }
@@ -251,7 +253,11 @@ impl ChargePoint {
         match kind {
             // A user waits.
             Kind::Boot | Kind::Authorize => self.link.optional.push_front(optional),
-            Kind::Heartbeat | Kind::Status { .. } | Kind::MeterValues | Kind::Transaction => {
+            Kind::Heartbeat
+            | Kind::Status { .. }
+            | Kind::MeterValues
+            | Kind::MeterKey
+            | Kind::Transaction => {
                 self.link.optional.push_back(optional);
             }
         }
@@ -373,7 +379,7 @@ impl ChargePoint {
                 let info = IdTagInfo::decode(payload, &mut remarks);
                 self.authorization_answered(Some(info));
             }
-            Kind::Status { .. } | Kind::MeterValues => {}
+            Kind::Status { .. } | Kind::MeterValues | Kind::MeterKey => {}
             Kind::Transaction => self.transaction_message_answered(payload, &mut remarks),
         }
         for remark in remarks {
@@ -393,7 +399,7 @@ impl ChargePoint {
             Kind::Boot => self.link.boot_at = Some(self.now.monotonic.after_seconds(BOOT_RETRY_S)),
             Kind::Authorize => self.authorization_answered(None),
             Kind::Transaction => self.transaction_message_refused(code),
-            Kind::Heartbeat | Kind::Status { .. } | Kind::MeterValues => {}
+            Kind::Heartbeat | Kind::Status { .. } | Kind::MeterValues | Kind::MeterKey => {}
         }
     }
 
@@ -431,7 +437,7 @@ impl ChargePoint {
                 self.link.retry_at = now.after_seconds(interval);
                 self.keep_queue();
             }
-            Kind::Heartbeat | Kind::MeterValues => {}
+            Kind::Heartbeat | Kind::MeterValues | Kind::MeterKey => {}
         }
     }
 
@@ -462,6 +468,7 @@ impl ChargePoint {
                 }
                 self.restart_heartbeat();
                 self.report_all_status();
+                self.announce_meter_key_again();
                 if !self.registered {
                     self.registered = true;
                     self.store(vec![Change::Registered]);

@@ -17,6 +17,7 @@ mod deferred;
 mod link;
 mod reporting;
 mod session;
+mod signed_values;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,8 @@ pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
 use link::Link;
 use reporting::Reporting;
 use session::Session;
+use signed_values::Signing;
+pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
@@ -93,6 +96,17 @@ pub enum Input {
     },
     /// What became of [`Output::Recloser`]: the state that was read back, or why not.
     RecloserAnswered(Result<RecloserState, RecloserRefusal>),
+    /// The meter's public key, empty where it can't be read; `None` when the meter doesn't sign.
+    MeterPublicKey(Option<String>),
+    /// What became of [`Output::Sign`].
+    SignedAnswer {
+        /// Which end of the transaction.
+        moment: Moment,
+        /// [`SignedRequest::reference`]
+        reference: String,
+        /// The signed record as text, or why there is none.
+        result: Result<String, String>,
+    },
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
     /// Nothing but time.
@@ -155,6 +169,8 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Ask the meter for a signed record.
+    Sign(SignedRequest),
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -178,6 +194,7 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    signing: Signing,
     asking: Option<Asking>,
     deferred: Deferred,
     station: Option<Station>,
@@ -243,6 +260,7 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            signing: Signing::default(),
             asking: None,
             deferred: Deferred::default(),
             station: None,
@@ -280,6 +298,12 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
+            Input::MeterPublicKey(key) => self.meter_key_known(key),
+            Input::SignedAnswer {
+                moment,
+                reference,
+                result,
+            } => self.signed_answered(moment, &reference, result),
             Input::StoreFault(fault) => {
                 self.store_fault = fault;
                 self.store_again_at =
@@ -296,6 +320,7 @@ impl ChargePoint {
         [
             self.link_deadline(),
             self.session_deadline(),
+            self.signing_deadline(),
             self.deferred_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
@@ -325,6 +350,7 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.advance_signing();
         self.advance_session();
         self.apply_availability();
         self.publish_levels();

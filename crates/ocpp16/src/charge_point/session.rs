@@ -70,7 +70,7 @@ impl ChargePoint {
     pub(super) fn permit(&self) -> Option<bool> {
         match self.session {
             // Without a reading there would be energy before there is a transaction.
-            Session::Granted { .. } => Some(self.energy().is_some()),
+            Session::Granted { .. } => Some(self.metered().is_some()),
             Session::Interrupted { .. } => None,
             Session::Active { .. } => Some(!self.user_refused()),
             Session::Idle { .. } | Session::Ending { .. } => Some(false),
@@ -146,7 +146,7 @@ impl ChargePoint {
 
     fn advance_granted(&mut self, until: Option<Millis>) -> bool {
         if self.ev_present() == Some(true)
-            && let Some(energy) = self.energy()
+            && let Some(energy) = self.metered()
             && let Session::Granted { id_tag, parent, .. } = &self.session
         {
             let (id_tag, parent) = (id_tag.clone(), parent.clone());
@@ -233,11 +233,21 @@ impl ChargePoint {
             };
             return false;
         }
-        let ready = overdue || (fresh && (interrupted || !energised));
-        if ready {
-            self.queue_stop(number);
+        let settled = overdue || (fresh && (interrupted || !energised));
+        if !settled && !self.signed_end_asked() {
+            return false;
         }
-        ready
+        if let Some(until) = self.signed_end_awaited() {
+            self.session = Session::Ending {
+                number,
+                since,
+                until,
+                interrupted,
+            };
+            return false;
+        }
+        self.queue_stop(number);
+        true
     }
 
     /// Ends the running transaction, or the permission for one that has not begun.
@@ -297,6 +307,11 @@ impl ChargePoint {
             .and_then(|(_, reading)| reading.energy_wh)
     }
 
+    /// The same, where the meter works: without it nobody may charge (guide 3.3.4.7).
+    fn metered(&self) -> Option<i64> {
+        self.energy().filter(|_| !self.meter_silent())
+    }
+
     /// Whether no usable value comes from the meter.
     pub(super) fn meter_silent(&self) -> bool {
         let meter = [
@@ -332,6 +347,7 @@ impl ChargePoint {
             refused: false,
             end: None,
             begin_values,
+            signed: self.signed_values(),
         };
         let start = StartTransaction {
             connector_id: 1,
@@ -349,12 +365,14 @@ impl ChargePoint {
         ]);
         self.transactions.insert(number, transaction);
         self.session = Session::Active { number };
+        self.ask_signed_begin();
         self.reporting
             .transaction_began(self.now.monotonic, &self.configuration);
     }
 
     fn resume(&mut self, number: u64) {
         self.session = Session::Active { number };
+        self.ask_signed_begin();
         self.reporting
             .transaction_resumed(self.now.monotonic, &self.configuration);
         self.note(format!("transaction {number} goes on"));
@@ -411,6 +429,7 @@ impl ChargePoint {
             end.at,
             meter_stop,
         ));
+        transaction_data.extend(self.take_signed_values(&transaction, end.at));
         let stop = StopTransaction {
             id_tag: end.id_tag.clone(),
             meter_stop,

@@ -34,6 +34,8 @@ pub enum ChangeError {
 #[derive(Clone, Debug)]
 pub struct Configuration {
     values: Vec<String>,
+    /// Whether there is a `Meter1PublicKey`.
+    meter_signs: bool,
 }
 
 impl Default for Configuration {
@@ -43,6 +45,7 @@ impl Default for Configuration {
                 .iter()
                 .map(|specification| specification.default.to_owned())
                 .collect(),
+            meter_signs: false,
         }
     }
 }
@@ -64,8 +67,9 @@ impl Configuration {
         value: &str,
         meter: Option<&Reading>,
     ) -> Result<Key, ChangeError> {
-        let specification =
-            specification(name).ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
+        let specification = specification(name)
+            .filter(|specification| self.exists(specification.key))
+            .ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
         let value = specification
             .form
             .canonical(value, meter)
@@ -74,6 +78,7 @@ impl Configuration {
                 Form::Boolean
                 | Form::ZeroOr(..)
                 | Form::Range(..)
+                | Form::OneOf(_)
                 | Form::Measurands
                 | Form::PhaseRotation => ChangeError::Value {
                     name: specification.name,
@@ -96,12 +101,32 @@ impl Configuration {
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, bool, &str)> {
         SPECIFICATIONS
             .iter()
+            .filter(|specification| self.exists(specification.key))
             .map(|specification| self.entry(specification))
     }
 
     /// Name, whether read-only, and value of the key called `name`.
     pub(crate) fn find(&self, name: &CiString<50>) -> Option<(&'static str, bool, &str)> {
-        specification(name.as_str()).map(|specification| self.entry(specification))
+        specification(name.as_str())
+            .filter(|specification| self.exists(specification.key))
+            .map(|specification| self.entry(specification))
+    }
+
+    /// `Meter1PublicKey`; `None` without a meter that signs.
+    pub(crate) fn meter_public_key(&self) -> Option<&str> {
+        self.meter_signs.then(|| self.value(Key::Meter1PublicKey))
+    }
+
+    /// Sets or removes `Meter1PublicKey`.
+    pub(crate) fn set_meter_public_key(&mut self, key: Option<String>) {
+        self.meter_signs = key.is_some();
+        if let Some(slot) = self.values.get_mut(Key::Meter1PublicKey as usize) {
+            *slot = key.unwrap_or_default();
+        }
+    }
+
+    fn exists(&self, key: Key) -> bool {
+        key != Key::Meter1PublicKey || self.meter_signs
     }
 
     pub(crate) fn flag(&self, key: Key) -> bool {
@@ -153,6 +178,10 @@ impl Form {
             Self::Range(lowest, highest) => match value.parse::<u32>() {
                 Ok(number) if (lowest..=highest).contains(&number) => Ok(number.to_string()),
                 Ok(_) | Err(_) => Err(format!("{lowest} to {highest}")),
+            },
+            Self::OneOf(words) => match words.contains(&value) {
+                true => Ok(value.to_owned()),
+                false => Err(format!("one of {}", words.join(" or "))),
             },
             Self::Measurands => measurands(value, meter),
             Self::PhaseRotation => {

@@ -11,6 +11,7 @@ pub enum Key {
     AllowTxWithInvalidTime,
     AuthorizeRemoteTxRequests,
     BootNotificationOnReconnect,
+    CalibrationLawFormat,
     ChargeProfileMaxStackLevel,
     ChargingScheduleAllowedChargingRateUnit,
     ChargingScheduleMaxPeriods,
@@ -24,6 +25,7 @@ pub enum Key {
     LocalPreAuthorize,
     MaxChargingProfilesInstalled,
     MessageTimeout,
+    Meter1PublicKey,
     MeterValuesAlignedData,
     MeterValuesAlignedDataMaxLength,
     MeterValuesSampledData,
@@ -34,8 +36,10 @@ pub enum Key {
     ResetRetries,
     RfidRequiresEvPresent,
     RfidStopTransaction,
+    SendMeterPublicKeyOnBootNotification,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
+    StopTransactionSignatureFormat,
     StopTxnAlignedData,
     StopTxnAlignedDataMaxLength,
     StopTxnSampledData,
@@ -58,6 +62,8 @@ pub(super) enum Form {
     ZeroOr(u32, u32),
     /// From the first number to the second.
     Range(u32, u32),
+    /// One of these.
+    OneOf(&'static [&'static str]),
     /// A comma-separated list of measurands.
     Measurands,
     /// A comma-separated list of `connector.rotation`.
@@ -92,7 +98,7 @@ const fn key(key: Key, name: &'static str, form: Form, default: &'static str) ->
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 40] = [
+pub(super) const SPECIFICATIONS: [Specification; 44] = [
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -116,6 +122,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "bootNotificationOnReconnect",
         Form::Boolean,
         "false",
+    ),
+    key(
+        Key::CalibrationLawFormat,
+        "calibrationLawFormat",
+        Form::OneOf(&["ocmf,plain", "ocmf,hex"]),
+        "ocmf,plain",
     ),
     key(
         Key::ChargeProfileMaxStackLevel,
@@ -195,6 +207,8 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         Form::Range(1, 3600),
         "30",
     ),
+    // Absent without a meter that signs.
+    key(Key::Meter1PublicKey, "Meter1PublicKey", Form::ReadOnly, ""),
     key(
         Key::MeterValuesAlignedData,
         "MeterValuesAlignedData",
@@ -251,6 +265,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "true",
     ),
     key(
+        Key::SendMeterPublicKeyOnBootNotification,
+        "sendMeterPublicKeyOnBootNotification",
+        Form::Boolean,
+        "true",
+    ),
+    key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
         Form::ReadOnly,
@@ -261,6 +281,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "StopTransactionOnInvalidId",
         Form::Boolean,
         "true",
+    ),
+    key(
+        Key::StopTransactionSignatureFormat,
+        "StopTransactionSignatureFormat",
+        Form::ReadOnly,
+        "MR",
     ),
     key(
         Key::StopTxnAlignedData,

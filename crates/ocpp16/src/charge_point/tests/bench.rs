@@ -181,6 +181,7 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::Sign(_)
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot

@@ -10,5 +10,6 @@ mod hostile;
 mod profiles;
 mod queue;
 mod restart;
+mod signed;
 mod status;
 mod transactions;
