@@ -147,7 +147,12 @@ impl Device {
         match written {
             Ok(()) => tracing::info!(target = %order.target, "command sent"),
             // Nothing has left the port.
-            Err(Error::Open { .. } | Error::Busy { .. } | Error::NeverSilent) => {
+            Err(
+                Error::Open { .. }
+                | Error::Busy { .. }
+                | Error::NeverSilent
+                | Error::Unwritable { .. },
+            ) => {
                 self.order = Some((order, Command::NotSent));
             }
             Err(Error::Refused { .. }) => {
