@@ -8,6 +8,10 @@ default:
 fmt:
     cargo fmt --all
 
+# Long runs of what `just test` does shortly.
+soak *ARGS:
+    ./dev soak {{ARGS}}
+
 # Formatting, clippy, both GPIO backends.
 lint:
     ./dev lint

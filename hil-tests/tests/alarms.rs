@@ -128,20 +128,6 @@ fn a_ground_failure_opens_at_once_and_holds_the_plug_until_the_car_leaves() {
     bench.expect(SESSION, "idle", SOON);
 }
 
-// covers: RCD-026, RCD-027
-#[test]
-fn a_trip_without_a_car_is_a_spurious_error() {
-    let bench = start_with_rcd();
-    bench.wait_for("the test at start is over", SOON, |_| {
-        bench.observer.text("port0/rcd/test/timestamp").is_some()
-    });
-    bench.station().plant().rcd.residual_ma = 30.0;
-    bench.expect(RCD_ERROR, "SpuriousRcdError", SOON);
-    bench.expect("port0/rcd/state/actual", "0", SOON);
-    bench.expect(PWM, "0.00", SOON);
-    bench.expect("port0/plug_lock/state/target", "0", SOON);
-}
-
 // covers: VENT-003, VENT-004, VENT-006, VENT-007, VENT-012, VENT-018
 #[test]
 fn a_car_that_needs_ventilation_is_charged_while_the_fan_runs() {

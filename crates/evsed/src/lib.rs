@@ -37,7 +37,7 @@ pub const OPTIONS: &[DaemonOption] = &[
     DaemonOption {
         name: "safe-state",
         value: None,
-        help: "open relays, pilot to -12 V, and leave; safe to run at any time",
+        help: "open relays, pilot to -12 V, and leave; fails while an evsed holds the board",
     },
 ];
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{CallError, CiString, ErrorCode, Timestamp};
+use crate::{CallError, CiString, ErrorCode, Timestamp, TooLong};
 
 /// An object of a payload together with its place in it.
 #[derive(Debug)]
@@ -25,22 +25,32 @@ impl<'a> Fields<'a> {
         self.required(name, self.optional_text(name)?)
     }
 
-    /// Numbers and booleans are taken for their text: some central systems send `"value": 60`.
     pub(crate) fn optional_text<const N: usize>(
         &self,
         name: &str,
     ) -> Result<Option<CiString<N>>, CallError> {
-        let text = match self.present(name) {
-            None => return Ok(None),
-            Some(Value::String(text)) => text.clone(),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
-            Some(Value::Null | Value::Array(_) | Value::Object(_)) => {
-                return Err(self.wrong_type(name, "a string"));
-            }
+        let Some(text) = self.written(name)? else {
+            return Ok(None);
         };
         CiString::new(&text)
             .map(Some)
             .map_err(|error| self.wrong_value(name, error.to_string()))
+    }
+
+    /// A required string of at most `limit` characters whose case matters.
+    pub(crate) fn string(&self, name: &str, limit: usize) -> Result<String, CallError> {
+        let text = self.required(name, self.written(name)?)?;
+        let length = text.chars().count();
+        if length > limit {
+            let error = TooLong { length, limit };
+            return Err(self.wrong_value(name, error));
+        }
+        Ok(text)
+    }
+
+    /// Whatever stands there.
+    pub(crate) fn any(&self, name: &str) -> Option<&'a Value> {
+        self.map.get(name)
     }
 
     pub(crate) fn integer(&self, name: &str) -> Result<i64, CallError> {
@@ -62,6 +72,16 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| self.wrong_type(name, "an integer"))
     }
 
+    /// A number of times or seconds: never negative.
+    pub(crate) fn optional_count(&self, name: &str) -> Result<Option<u32>, CallError> {
+        let Some(number) = self.optional_integer(name)? else {
+            return Ok(None);
+        };
+        u32::try_from(number)
+            .map(Some)
+            .map_err(|_| self.wrong_value(name, format!("{number} is out of range")))
+    }
+
     pub(crate) fn decimal(&self, name: &str) -> Result<f64, CallError> {
         self.required(name, self.optional_decimal(name)?)
     }
@@ -79,6 +99,10 @@ impl<'a> Fields<'a> {
             .filter(|number: &f64| number.is_finite())
             .map(Some)
             .ok_or_else(|| self.wrong_type(name, "a number"))
+    }
+
+    pub(crate) fn timestamp(&self, name: &str) -> Result<Timestamp, CallError> {
+        self.required(name, self.optional_timestamp(name)?)
     }
 
     pub(crate) fn optional_timestamp(&self, name: &str) -> Result<Option<Timestamp>, CallError> {
@@ -186,6 +210,18 @@ impl<'a> Fields<'a> {
             ErrorCode::TypeConstraintViolation,
             format!("{}{name}: not {expected}", self.path),
         )
+    }
+
+    /// Numbers and booleans are taken for their text: some central systems send `"value": 60`.
+    fn written(&self, name: &str) -> Result<Option<String>, CallError> {
+        match self.present(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(value.to_string())),
+            Some(Value::Null | Value::Array(_) | Value::Object(_)) => {
+                Err(self.wrong_type(name, "a string"))
+            }
+        }
     }
 
     fn required<T>(&self, name: &str, value: Option<T>) -> Result<T, CallError> {

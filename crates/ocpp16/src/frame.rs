@@ -65,6 +65,14 @@ impl CallError {
             description: description.into(),
         }
     }
+
+    /// For an action that is known, but not carried out here.
+    pub(crate) fn not_supported(action: &str) -> Self {
+        Self::new(
+            ErrorCode::NotSupported,
+            format!("{action} is not supported"),
+        )
+    }
 }
 
 /// One received frame.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::message::incoming::ProfileFilter;
+use crate::message::incoming::smart_charging::ProfileFilter;
 
 /// A current per phase in tenths of an ampere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

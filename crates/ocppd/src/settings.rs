@@ -8,6 +8,7 @@ use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
 use crate::address::Address;
 use crate::keys;
+use crate::station::Peripherals;
 
 /// What customer.json asks for.
 pub(crate) enum Configured {
@@ -22,6 +23,7 @@ pub(crate) struct Station {
     pub address: Address,
     pub verify_certificate: bool,
     pub settings: Settings,
+    pub peripherals: Peripherals,
     pub configuration: Configuration,
     pub state_dir: PathBuf,
     pub reboot_command: String,
@@ -58,6 +60,11 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
         address,
         verify_certificate: customer.ocpp.verify_cert,
         settings: settings(&customer)?,
+        peripherals: Peripherals {
+            meter: customer.port().meter.enable,
+            reader: customer.port().rfid.enable,
+            recloser: customer.port().recloser.enable,
+        },
         configuration,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments

@@ -147,15 +147,10 @@ impl Device {
         match written {
             Ok(()) => tracing::info!(target = %order.target, "command sent"),
             // Nothing has left the port.
-            Err(
-                Error::Open { .. }
-                | Error::Busy { .. }
-                | Error::NeverSilent
-                | Error::Unwritable { .. },
-            ) => {
+            Err(Error::Open { .. } | Error::Busy { .. } | Error::NeverSilent) => {
                 self.order = Some((order, Command::NotSent));
             }
-            Err(Error::Refused { .. }) => {
+            Err(Error::Refused { .. } | Error::Unwritable { .. }) => {
                 self.order = None;
                 return Some(Finding::GaveUp(order.number, "it refuses the command"));
             }

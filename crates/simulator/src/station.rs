@@ -54,10 +54,11 @@ impl Station {
             }),
         };
         let board = handle.clone();
+        let holder = board_socket::Holder::default();
         Ok(Self {
             ticker: Ticker::start(handle.clone())?,
             _board: SocketServer::listen(board_socket, move |client| {
-                board_socket::converse(client, &board)
+                board_socket::converse(client, &board, &holder)
             })?,
             handle,
         })

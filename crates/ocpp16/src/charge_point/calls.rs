@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use super::session::Session;
 use super::{ChargePoint, Output};
 use crate::configuration::{ChangeError, Key, MAX_REQUESTED_KEYS};
-use crate::message::incoming::{Request, Trigger};
+use crate::message::incoming::Request;
+use crate::message::incoming::core::Core;
+use crate::message::incoming::firmware_management::FirmwareManagement;
 use crate::message::outgoing::StopReason;
 use crate::transaction::Change;
 use crate::{CallError, CiString, ErrorCode, frame};
@@ -15,6 +17,9 @@ use crate::{CallError, CiString, ErrorCode, frame};
 const SOFT_RESET_S: u64 = 30;
 /// The same for a hard reset.
 const HARD_RESET_S: u64 = 2;
+
+/// The payload of the CALLRESULT, `None` when it comes later, or the CALLERROR.
+pub(super) type Answer = Result<Option<Value>, CallError>;
 
 impl ChargePoint {
     pub(super) fn call(&mut self, id: &str, action: &str, payload: &Map<String, Value>) {
@@ -36,25 +41,35 @@ impl ChargePoint {
             .push(Output::Send(frame::call_result(id, payload)));
     }
 
-    /// The answer; `None` when it comes later.
-    fn carry_out(&mut self, id: &str, request: Request) -> Result<Option<Value>, CallError> {
+    fn carry_out(&mut self, id: &str, request: Request) -> Answer {
+        match request {
+            Request::Core(request) => self.core(id, request),
+            Request::FirmwareManagement(FirmwareManagement::GetDiagnostics(request)) => {
+                self.get_diagnostics(id, &request)
+            }
+            Request::FirmwareManagement(FirmwareManagement::UpdateFirmware(request)) => {
+                self.update_firmware(id, &request)
+            }
+            Request::LocalList(request) => self.local_list(id, &request),
+            Request::RemoteTrigger(request) => self.remote_trigger(&request),
+            Request::Reservation(request) => self.reservation(id, &request),
+            Request::Security(request) => self.security(id, &request),
+            Request::SmartCharging(request) => self.smart_charging(request),
+        }
+    }
+
+    fn core(&mut self, id: &str, request: Core) -> Answer {
         Ok(Some(match request {
-            Request::ChangeAvailability {
+            Core::ChangeAvailability {
                 connector,
                 operative,
             } => self.change_availability(connector, operative),
-            Request::ChangeConfiguration { key, value } => self.change_configuration(&key, &value),
+            Core::ChangeConfiguration { key, value } => self.change_configuration(&key, &value),
             // Erratum 3.23: there is no cache.
-            Request::ClearCache => status("Rejected"),
-            Request::ClearChargingProfile(filter) => self.clear_charging_profile(&filter),
-            Request::DataTransfer(transfer) => return Ok(self.data_transfer(id, &transfer)),
-            Request::GetCompositeSchedule {
-                connector,
-                duration,
-                unit,
-            } => self.composite_schedule(connector, duration, unit)?,
-            Request::GetConfiguration { keys } => self.configuration_report(&keys)?,
-            Request::RemoteStartTransaction {
+            Core::ClearCache => status("Rejected"),
+            Core::DataTransfer(transfer) => return Ok(self.data_transfer(id, &transfer)),
+            Core::GetConfiguration { keys } => self.configuration_report(&keys)?,
+            Core::RemoteStartTransaction {
                 connector,
                 id_tag,
                 profile,
@@ -63,13 +78,9 @@ impl ChargePoint {
                     matches!(connector, None | Some(1)) && self.remote_start(id_tag, profile);
                 accepted_or_rejected(accepted)
             }
-            Request::RemoteStopTransaction { transaction } => self.remote_stop(transaction),
-            Request::Reset { hard } => self.reset(hard),
-            Request::SetChargingProfile { connector, profile } => {
-                self.set_charging_profile(connector, profile)?
-            }
-            Request::TriggerMessage { message, connector } => self.trigger(message, connector),
-            Request::UnlockConnector { connector } => return Ok(self.unlock(id, connector)),
+            Core::RemoteStopTransaction { transaction } => self.remote_stop(transaction),
+            Core::Reset { hard } => self.reset(hard),
+            Core::UnlockConnector { connector } => return Ok(self.unlock(id, connector)),
         }))
     }
 
@@ -188,37 +199,12 @@ impl ChargePoint {
         self.end_transaction(reason, None);
         status("Accepted")
     }
-
-    fn trigger(&mut self, message: Option<Trigger>, connector: Option<i64>) -> Value {
-        let Some(message) = message else {
-            return status("NotImplemented");
-        };
-        let accepted = match (message, connector) {
-            (Trigger::BootNotification, _) => self.trigger_boot(),
-            (Trigger::Heartbeat, _) => {
-                self.trigger_heartbeat();
-                true
-            }
-            (Trigger::StatusNotification, None) => {
-                self.trigger_status(0);
-                self.trigger_status(1);
-                true
-            }
-            (Trigger::StatusNotification, Some(connector @ 0..=1)) => {
-                self.trigger_status(usize::from(connector == 1));
-                true
-            }
-            (Trigger::MeterValues, None | Some(1)) => self.trigger_meter_values(),
-            (Trigger::StatusNotification | Trigger::MeterValues, Some(_)) => false,
-        };
-        accepted_or_rejected(accepted)
-    }
 }
 
-fn status(status: &str) -> Value {
+pub(super) fn status(status: &str) -> Value {
     json!({"status": status})
 }
 
-fn accepted_or_rejected(accepted: bool) -> Value {
+pub(super) fn accepted_or_rejected(accepted: bool) -> Value {
     status(if accepted { "Accepted" } else { "Rejected" })
 }

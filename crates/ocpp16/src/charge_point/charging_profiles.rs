@@ -2,14 +2,29 @@
 
 use serde_json::{Value, json};
 
+use super::calls::Answer;
 use super::session::Session;
 use super::{ChargePoint, SAVE_PROFILES_AFTER_S};
-use crate::message::incoming::ProfileFilter;
+use crate::message::incoming::smart_charging::{ProfileFilter, SmartCharging};
 use crate::profile::{DeciAmperes, InstalledProfile, NOMINAL_VOLTAGE, Profile, Purpose, RateUnit};
 use crate::transaction::Change;
 use crate::{CallError, ErrorCode, Millis, Timestamp};
 
 impl ChargePoint {
+    pub(super) fn smart_charging(&mut self, request: SmartCharging) -> Answer {
+        Ok(Some(match request {
+            SmartCharging::ClearChargingProfile(filter) => self.clear_charging_profile(&filter),
+            SmartCharging::GetCompositeSchedule {
+                connector,
+                duration,
+                unit,
+            } => self.composite_schedule(connector, duration, unit)?,
+            SmartCharging::SetChargingProfile { connector, profile } => {
+                self.set_charging_profile(connector, profile)?
+            }
+        }))
+    }
+
     /// The limit per phase that holds now.
     pub(super) fn limit(&self) -> Option<DeciAmperes> {
         self.profiles
@@ -23,7 +38,7 @@ impl ChargePoint {
         Some(self.now.monotonic.after(wait.max(1)))
     }
 
-    pub(super) fn set_charging_profile(
+    fn set_charging_profile(
         &mut self,
         connector: i64,
         profile: Profile,
@@ -45,7 +60,7 @@ impl ChargePoint {
         Ok(json!({"status": "Accepted"}))
     }
 
-    pub(super) fn clear_charging_profile(&mut self, filter: &ProfileFilter) -> Value {
+    fn clear_charging_profile(&mut self, filter: &ProfileFilter) -> Value {
         let cleared = self.profiles.clear(filter);
         if cleared {
             self.profiles_changed();
@@ -53,7 +68,7 @@ impl ChargePoint {
         json!({"status": if cleared { "Accepted" } else { "Unknown" }})
     }
 
-    pub(super) fn composite_schedule(
+    fn composite_schedule(
         &self,
         connector: i64,
         duration: i64,

@@ -9,17 +9,12 @@ use serde_json::{Value, json};
 use super::session::Session;
 use super::{ChargePoint, Output};
 use crate::Millis;
-use crate::message::incoming::DataTransfer;
 use crate::message::outgoing::StopReason;
 
 /// When UnlockConnector is answered at the latest. The guide has 20 s (3.4 table 14), the EVSE 19.
 const UNLOCK_MS: u64 = 19_500;
 /// When a change of the recloser is answered at the latest (guide 3.4 table 14).
 const RECLOSER_MS: u64 = 10_000;
-
-/// The recloser's DataTransfers keep this vendor beside the station's own, because central systems
-/// know it (guide 3.3.9 table 12).
-const RECLOSER_VENDOR: &str = "com.in-tech.smartcharging";
 
 /// What became of a request to unlock; the words of OCPP 1.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,20 +91,6 @@ impl ChargePoint {
         }
     }
 
-    /// `DataTransfer`; `None` while the recloser has not answered.
-    pub(super) fn data_transfer(&mut self, call: &str, transfer: &DataTransfer) -> Option<Value> {
-        let own = self.settings.identity.charge_point_vendor.as_str();
-        if ![own, RECLOSER_VENDOR].contains(&transfer.vendor.as_str()) {
-            return Some(json!({"status": "UnknownVendorId"}));
-        }
-        let data = transfer.text();
-        match transfer.message.as_ref().map(|message| message.as_str()) {
-            Some("rcdRecloserGetState") => Some(recloser_status(self.recloser_state(&data))),
-            Some("rcdRecloserChangeState") => self.change_recloser(call, &data),
-            Some(_) | None => Some(json!({"status": "UnknownMessageId"})),
-        }
-    }
-
     /// The recloser's answer to [`Output::Recloser`].
     pub(super) fn recloser_answered(&mut self, answer: Result<RecloserState, RecloserRefusal>) {
         if let Some(owed) = self.deferred.recloser.take() {
@@ -147,7 +128,7 @@ impl ChargePoint {
     }
 
     /// `data` is `<connectorId>`.
-    fn recloser_state(&self, data: &str) -> Result<RecloserState, RecloserRefusal> {
+    pub(super) fn recloser_state(&self, data: &str) -> Result<RecloserState, RecloserRefusal> {
         if !self.settings.recloser {
             return Err(RecloserRefusal::NotPresent);
         }
@@ -159,7 +140,7 @@ impl ChargePoint {
     }
 
     /// `data` is `<connectorId>, <recloserState>`.
-    fn change_recloser(&mut self, call: &str, data: &str) -> Option<Value> {
+    pub(super) fn change_recloser(&mut self, call: &str, data: &str) -> Option<Value> {
         if !self.settings.recloser {
             return Some(recloser_status(Err(RecloserRefusal::NotPresent)));
         }
@@ -193,7 +174,7 @@ fn unlock_status(outcome: UnlockStatus) -> Value {
     }})
 }
 
-fn recloser_status(answer: Result<RecloserState, RecloserRefusal>) -> Value {
+pub(super) fn recloser_status(answer: Result<RecloserState, RecloserRefusal>) -> Value {
     let (status, data) = match answer {
         Ok(RecloserState::Open) => ("Accepted", "open"),
         Ok(RecloserState::Close) => ("Accepted", "close"),

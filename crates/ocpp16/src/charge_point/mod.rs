@@ -13,11 +13,20 @@
 mod authorization;
 mod calls;
 mod charging_profiles;
+mod data_transfer;
 mod deferred;
+mod diagnostics;
+mod firmware;
 mod link;
+mod local_list;
+mod registration;
 mod reporting;
+mod reservation;
+mod security;
 mod session;
 mod signed_values;
+mod transaction_messages;
+mod trigger;
 
 #[cfg(test)]
 mod tests;

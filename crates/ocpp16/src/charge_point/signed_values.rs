@@ -5,16 +5,16 @@
 //! StopTransaction is never lost because of a meter. Whoever makes the records knows one that
 //! was made already, so that asking again, also after a restart, does no harm.
 
-use serde::Serialize;
 use serde_json::json;
 
 use super::link::Kind;
 use super::session::Session;
 use super::{ChargePoint, Output};
 use crate::configuration::Key;
-use crate::message::outgoing::{MeterValue, ReadingContext, Request, SampledValue, ValueFormat};
+use crate::message::notification::DataTransfer;
+use crate::message::outgoing::{MeterValue, ReadingContext, SampledValue, ValueFormat};
 use crate::transaction::{Change, SignedValues, Transaction};
-use crate::{IdToken, Millis, Timestamp};
+use crate::{CiString, IdToken, Millis, Timestamp};
 
 /// The meter is asked again after this time. Who makes the record forgets an order that is not
 /// repeated for 30 s.
@@ -75,19 +75,6 @@ enum EndRecord {
     Awaited,
     /// It came, or it never will.
     Settled(Option<String>),
-}
-
-/// `DataTransfer.req` with the public key (guide 3.3.10 table 13).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KeyTransfer {
-    vendor_id: &'static str,
-    message_id: &'static str,
-    data: String,
-}
-
-impl Request for KeyTransfer {
-    const ACTION: &'static str = "DataTransfer";
 }
 
 impl ChargePoint {
@@ -286,10 +273,10 @@ impl ChargePoint {
             "type": "SIGNATURE",
             "publicKey": public_key,
         });
-        let transfer = KeyTransfer {
-            vendor_id: "generalConfiguration",
-            message_id: "setMeterConfiguration",
-            data: json!({"meters": [meter]}).to_string(),
+        let transfer = DataTransfer {
+            vendor_id: CiString::truncated("generalConfiguration"),
+            message_id: Some(CiString::truncated("setMeterConfiguration")),
+            data: Some(json!({"meters": [meter]}).to_string()),
         };
         self.send_optional_message(Kind::MeterKey, &transfer, false);
     }

@@ -67,6 +67,15 @@ pub(crate) enum AuthorizationStatus {
     ConcurrentTx,
 }
 
+/// Their spellings.
+pub(crate) const AUTHORIZATION_STATUSES: [(&str, AuthorizationStatus); 5] = [
+    ("Accepted", AuthorizationStatus::Accepted),
+    ("Blocked", AuthorizationStatus::Blocked),
+    ("Expired", AuthorizationStatus::Expired),
+    ("Invalid", AuthorizationStatus::Invalid),
+    ("ConcurrentTx", AuthorizationStatus::ConcurrentTx),
+];
+
 /// `IdTagInfo`
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IdTagInfo {
@@ -88,16 +97,7 @@ impl IdTagInfo {
         else {
             return refused;
         };
-        let status = info.choice(
-            "status",
-            &[
-                ("Accepted", AuthorizationStatus::Accepted),
-                ("Blocked", AuthorizationStatus::Blocked),
-                ("Expired", AuthorizationStatus::Expired),
-                ("Invalid", AuthorizationStatus::Invalid),
-                ("ConcurrentTx", AuthorizationStatus::ConcurrentTx),
-            ],
-        );
+        let status = info.choice("status", &AUTHORIZATION_STATUSES);
         Self {
             status: lenient(status.map(Some), remarks).unwrap_or(refused.status),
             parent: lenient(info.optional_text("parentIdTag"), remarks)

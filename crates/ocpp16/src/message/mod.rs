@@ -2,4 +2,5 @@
 
 pub mod answer;
 pub mod incoming;
+pub mod notification;
 pub mod outgoing;

@@ -355,3 +355,52 @@ fn remote_start_depends_on_the_connector() {
         );
     }
 }
+
+#[test]
+fn features_that_are_not_carried_out_are_not_supported() {
+    let mut bench = Bench::online();
+    let at = "2026-03-01T12:00:00Z";
+    let hash = json!({"hashAlgorithm": "SHA256", "issuerNameHash": "a", "issuerKeyHash": "b", "serialNumber": "1"});
+    for (action, payload) in [
+        ("CancelReservation", json!({"reservationId": 1})),
+        ("CertificateSigned", json!({"certificateChain": "x"})),
+        ("DeleteCertificate", json!({"certificateHashData": hash})),
+        (
+            "ExtendedTriggerMessage",
+            json!({"requestedMessage": "Heartbeat"}),
+        ),
+        ("GetDiagnostics", json!({"location": "ftp://h/"})),
+        (
+            "GetInstalledCertificateIds",
+            json!({"certificateType": "ManufacturerRootCertificate"}),
+        ),
+        ("GetLocalListVersion", json!({})),
+        (
+            "GetLog",
+            json!({"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": "ftp://h/"}}),
+        ),
+        (
+            "InstallCertificate",
+            json!({"certificateType": "CentralSystemRootCertificate", "certificate": "x"}),
+        ),
+        (
+            "ReserveNow",
+            json!({"reservationId": 1, "connectorId": 1, "idTag": "x", "expiryDate": at}),
+        ),
+        (
+            "SendLocalList",
+            json!({"listVersion": 1, "updateType": "Full", "localAuthorizationList": [{"idTag": "x", "idTagInfo": {"status": "Accepted"}}]}),
+        ),
+        (
+            "SignedUpdateFirmware",
+            json!({"requestId": 1, "firmware": {"location": "ftp://h/", "retrieveDateTime": at, "signingCertificate": "x", "signature": "y"}}),
+        ),
+        (
+            "UpdateFirmware",
+            json!({"location": "ftp://h/", "retrieveDate": at}),
+        ),
+    ] {
+        let answer = bench.call_frame(&json!([2, "a", action, payload]).to_string());
+        assert_eq!(answer[2], json!("NotSupported"), "{action}: {answer}");
+    }
+}

@@ -146,6 +146,8 @@ fn a_stop_transaction_is_never_lost_because_of_the_meter() {
     let asked = requests(&mut bench);
     assert_eq!(asked.len(), 6, "{asked:?}");
     unplug(&mut bench);
+    // Not even when the meter is known to be gone.
+    bench.faults(&[Fault::MeterCommunication]);
     bench.pass(119);
     assert_eq!(stop(&mut bench), None);
     bench.pass(1);
