@@ -304,8 +304,8 @@ impl Meter {
         if let Some(Fault::Exception(code)) = fault {
             return modbus::exception(request, code);
         }
-        let is_unknown = |part: &Box<dyn Signing>| !part.knows(function);
-        if self.signing.as_ref().is_some_and(is_unknown) {
+        let part = self.signing.as_deref();
+        if part.is_some_and(|part| !part.knows(function)) {
             return modbus::exception(request, modbus::ILLEGAL_FUNCTION);
         }
         if let 6 | 16 = function {
