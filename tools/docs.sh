@@ -6,4 +6,5 @@ cargo run --locked --quiet -p topic-map --example reference > docs/reference/top
 cargo run --locked --quiet -p topic-map --example acl > config/mosquitto.acl
 cargo run --locked --quiet -p customer-config --example reference > docs/reference/customer-json.md
 cargo run --locked --quiet -p customer-config --example schema > docs/reference/customer.schema.json
+cargo run --locked --quiet -p ocpp16 --example reference > docs/reference/ocpp-support.md
 cargo run --locked --quiet -p meteringd --example reference > docs/reference/meters.md

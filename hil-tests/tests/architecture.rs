@@ -85,6 +85,17 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "configd",
+        &[
+            "customer-config",
+            "daemon-kit",
+            "thiserror",
+            "tokio",
+            "topic-map",
+            "tracing",
+        ],
+    ),
+    (
         "meteringd",
         &[
             "chrono",

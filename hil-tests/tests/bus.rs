@@ -5,10 +5,11 @@
     reason = "a test ends where it fails"
 )]
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hil_tests::line_bench::{AVAILABLE, Bystander, LineBench, METER, READER, RECLOSER, is_free};
-use hil_tests::{LATER, SOON, Seen};
+use hil_tests::{LATER, SOON, Seen, judges};
 use serde_json::Value;
 use simulator::bus::Fault;
 
@@ -98,6 +99,54 @@ fn three_daemons_share_one_line_and_none_starves() {
         let longest = bystander.longest();
         assert!(longest < Duration::from_secs(1), "occupied for {longest:?}");
     }
+}
+
+// covers: MET-023, MET-027
+#[test]
+fn a_customers_program_shares_the_line_with_the_daemons() {
+    const READS: usize = 60;
+    let bench = LineBench::start("stronglink-modbus");
+    let mark = bench.observer.mark();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/judges/neighbour.py");
+    let start = Instant::now();
+    let program = Command::new(judges())
+        .arg(script)
+        .arg(bench.line.path())
+        .args(["1", &READS.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    tap(&bench);
+    assert_eq!(switch(&bench, "open"), "open");
+    let output = program.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let seconds = start.elapsed().as_secs();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let reads: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.split_once(','))
+        .collect();
+    assert_eq!(reads.len(), READS, "{text}");
+    assert!(
+        reads.iter().all(|(voltage, _)| *voltage == "230.0"),
+        "{text}"
+    );
+    assert!(
+        reads.iter().any(|(_, busy)| *busy != "0"),
+        "they never met: {text}"
+    );
+    for (topic, value) in AVAILABLE {
+        bench.observer.expect(topic, value, SOON);
+    }
+    let is_reading = |seen: &&Seen| seen.topic == "port0/metering/meter/values";
+    let readings = bench.observer.since(mark).iter().filter(is_reading).count();
+    assert!(
+        readings as u64 + 2 >= seconds * 2 / 3,
+        "{readings} readings in {seconds} s"
+    );
+    assert_no_wrong_value(&bench);
 }
 
 #[test]

@@ -380,3 +380,26 @@ fn foreign_messages_move_nothing() {
             < 31.1)
     );
 }
+
+// covers: LIM-003, LIM-030
+#[test]
+fn a_limit_counts_for_each_phase_whatever_their_number() {
+    let bench = Bench::start(&Settings::default());
+    bench
+        .observer
+        .publish_raw("ci/global/dyn_current_limit/me", "13", true);
+    for (phases, expected) in [(3, [13.0, 13.0, 13.0]), (1, [13.0, 0.0, 0.0])] {
+        bench.station().plant().vehicle.settings.phases = phases;
+        bench.charge();
+        bench.expect(PWM, "21.67", SOON);
+        bench.wait_for("each phase carries 13 A", SOON, |plant| {
+            let currents = plant.line_currents();
+            currents
+                .iter()
+                .zip(expected)
+                .all(|(own, expected)| (own - expected).abs() < 0.2)
+        });
+        bench.unplug();
+        bench.expect(SESSION, "idle", SOON);
+    }
+}

@@ -125,9 +125,8 @@ impl Soak {
             self.bench.line.repair(*place);
         }
         let idle = |place| self.bench.line.is_idle(place);
-        until("late answers have come", || {
-            (METER..=RECLOSER).all(idle).then_some(())
-        });
+        let has_come = comes(|| (METER..=RECLOSER).all(idle));
+        assert!(has_come, "a late answer of {faults:?}");
         self.recover(&format!("{faults:?}, register {wrong_register}"));
     }
 
@@ -161,7 +160,13 @@ impl Soak {
         let answer = self.bench.observer.wait_since(mark, LATER, |seen| {
             seen.topic == "port0/rcd/recloser/state/confirm"
         });
-        let answer = answer.expect("an order is answered within 10 s").payload;
+        assert!(
+            answer.is_some(),
+            "an order to {target} is not answered\n{}\n{}",
+            self.bench.observer.tail(),
+            self.bench.logs()
+        );
+        let answer = answer.unwrap().payload;
         self.is_closed = self.bench.recloser.is_closed();
         let reached = if self.is_closed { "close" } else { "open" };
         assert!(
@@ -185,7 +190,7 @@ impl Soak {
         self.bench.field.hold_for(&uid, POLLS_TO_RECOVER);
         let card = text_of(&uid);
         let mut polls: HashMap<&str, usize> = HashMap::new();
-        until(what, || {
+        let is_well = comes(|| {
             let seen = self.bench.observer.since(mark);
             let seen = |fits: &dyn Fn(&Seen) -> bool| seen.iter().any(fits);
             if seen(&|seen| seen.topic == VALUES && energy(seen) >= self.energy_wh - 1.0) {
@@ -199,8 +204,14 @@ impl Soak {
                     .entry("recloser")
                     .or_insert(self.recloser_polls() - recloser);
             }
-            (polls.len() == 3).then_some(())
+            polls.len() == 3
         });
+        assert!(
+            is_well,
+            "only {polls:?} after {what}, card {card}\n{}\n{}",
+            self.bench.observer.tail(),
+            self.bench.logs()
+        );
         for (device, polls) in polls {
             assert!(
                 polls <= POLLS_TO_RECOVER,
@@ -212,9 +223,7 @@ impl Soak {
             self.bench.observer.expect(topic, good, SOON);
         }
         let enough = self.looks() + 8;
-        until("the card has left", || {
-            (self.looks() >= enough).then_some(())
-        });
+        assert!(comes(|| self.looks() >= enough), "the card has left");
         self.check(what);
     }
 
@@ -234,9 +243,8 @@ impl Soak {
         }
         let truth = if self.is_closed { "close" } else { "open" };
         self.bench.observer.expect(STATE, truth, SOON);
-        until("the port is free", || {
-            is_free(self.bench.line.path()).then_some(())
-        });
+        let port = self.bench.line.path();
+        assert!(comes(|| is_free(port)), "the port is locked after {what}");
     }
 
     /// The load, and an energy between the last one and that of the register.
@@ -321,15 +329,16 @@ fn energy(seen: &Seen) -> f64 {
     values["energy_wh"].as_f64().unwrap()
 }
 
-fn until<A>(what: &str, mut is_there: impl FnMut() -> Option<A>) -> A {
+/// Wait for something; false when it does not come.
+fn comes(mut is_there: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + LATER;
-    loop {
-        if let Some(found) = is_there() {
-            return found;
+    while !is_there() {
+        if Instant::now() >= deadline {
+            return false;
         }
-        assert!(Instant::now() < deadline, "not within {LATER:?}: {what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
+    true
 }
 
 /// Rounds on one line until it has seen `transactions`; what to print about it.

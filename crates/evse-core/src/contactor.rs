@@ -492,6 +492,11 @@ mod tests {
             (contactor.fault(), contactor.is_proven_open()),
             (None, true)
         );
+        contactor.close(Millis(17_000));
+        contactor.open(Millis(17_010));
+        contactor.observe(Millis(17_020), inputs(true));
+        contactor.observe(Millis(17_260), inputs(true));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
     }
 
     #[test]

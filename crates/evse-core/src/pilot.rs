@@ -418,6 +418,12 @@ mod tests {
                 pilot.observe(now, &round(c.0, c.1), OFFER);
             }
         }
+        // The last of the budget may be spent, no more.
+        let odd = (20, -30);
+        let mut pilot = after(OFFER, &[c, c, odd, c, odd, c, odd, c, c, odd, c]);
+        assert!(pilot.energy_requested() && pilot.fault().is_none());
+        pilot.observe(Millis(120), &round(odd.0, odd.1), OFFER);
+        assert_eq!(pilot.fault(), Some(PilotFault::Unsteady));
         // One in six is forgiven for ever.
         let mut pilot = after(OFFER, &[c, c]);
         for number in 0..1_000 {

@@ -31,7 +31,7 @@ fn assert_safe_state(bench: &Bench, duty: u16) {
 
 // The contactor.
 
-// covers: CON-009, CON-010, CON-011, CON-012, CON-017, CON-018, CP-018
+// covers: CON-009, CON-010, CON-011, CON-012, CON-017, CON-018, CP-018, PL-010
 #[test]
 fn a_contactor_that_does_not_close_is_a_contactor_error_until_restart() {
     let mut bench = free();

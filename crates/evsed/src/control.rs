@@ -74,6 +74,7 @@ impl Control {
         let controller = Controller {
             board,
             machine: Machine::new(config, Millis(0)),
+            safe: config.safe(),
             leds,
             watch: Watch::default(),
             disobeys_since: None,
@@ -145,6 +146,7 @@ impl Drop for Control {
 struct Controller {
     board: Box<dyn Board>,
     machine: Machine,
+    safe: Actuation,
     leds: LedPanel,
     watch: Watch,
     /// Since when the board refuses an output.
@@ -184,7 +186,7 @@ impl Controller {
             };
             next = (next + cycle).max(Instant::now());
         }
-        if let Err(error) = self.board.apply(&Actuation::SAFE) {
+        if let Err(error) = self.board.apply(&self.safe) {
             tracing::error!(%error, "the safe state could not be written");
         }
     }

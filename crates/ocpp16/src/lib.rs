@@ -9,16 +9,18 @@ mod ci_string;
 mod configuration;
 mod decode;
 mod fault;
+mod feature;
 mod frame;
 mod message;
 mod metering;
 mod profile;
+mod reference;
 mod time;
 mod transaction;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
-    SignedRequest, Station, UnlockStatus,
+    SignedRequest, Station, Transfer, TransferAnswer, TransferRoute, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
@@ -32,5 +34,6 @@ pub use metering::Reading;
 pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
+pub use reference::reference_page;
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{Body, Change, End, QueuedMessage, SignedValues, Stored, Transaction};

@@ -289,7 +289,7 @@ fn event(message: &Message) -> Option<Input> {
 }
 
 /// The value when `message` is on `topic`; garbage is logged and leaves the last level.
-fn value<T: Payload>(message: &Message, topic: &Topic<T>) -> Option<T> {
+pub(crate) fn value<T: Payload>(message: &Message, topic: &Topic<T>) -> Option<T> {
     match message.on(topic)? {
         Ok(value) => Some(value),
         Err(error) => {

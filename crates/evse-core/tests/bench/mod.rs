@@ -182,7 +182,14 @@ impl World {
         match self.ev {
             Ev::SensorFault => Err(SensorFault),
             Ev::FrozenAtC => Ok(peaks(6_000, 60)),
-            _ => Ok(peaks(60, 60)),
+            Ev::A
+            | Ev::B
+            | Ev::C
+            | Ev::D
+            | Ev::Short
+            | Ev::NoDiode
+            | Ev::OutOfRange
+            | Ev::Flutter => Ok(peaks(60, 60)),
         }
     }
 

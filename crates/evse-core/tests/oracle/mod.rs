@@ -70,6 +70,8 @@ pub struct Oracle {
     rounds_without_request: u8,
     rounds_with_request: u8,
     last_level: Level,
+    /// The last round showed more than an EV leaves of the 12 V.
+    unloaded: bool,
     ev_seen: bool,
     no_request: Since,
     stale: Since,
@@ -127,6 +129,7 @@ impl Oracle {
             rounds_without_request: 0,
             rounds_with_request: 0,
             last_level: Level::Unclear,
+            unloaded: false,
             ev_seen: false,
             no_request: Since::default(),
             stale: Since(Some(now.after(STALE_MS))),
@@ -261,6 +264,9 @@ impl Oracle {
             self.watch_ev(level);
         }
         self.last_level = level;
+        self.unloaded = sample
+            .pilot
+            .is_ok_and(|peaks| (10_000..=13_000).contains(&peaks.positive.0));
         if sample.pilot.is_ok() {
             self.stale = Since(Some(now.after(STALE_MS)));
         }
@@ -398,7 +404,7 @@ impl Oracle {
 
         let rests = !a.relay_1 && !a.relay_2 && a.lock_drive == LockDrive::Coast;
         rule(
-            step.pace == Pace::Brisk || (rests && self.last_level == Level::A),
+            step.pace == Pace::Brisk || (rests && self.unloaded),
             "S2: only without an EV a round may be late",
         )?;
         self.alarm_rules(step)?;

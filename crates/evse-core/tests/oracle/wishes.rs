@@ -65,15 +65,14 @@ impl Oracle {
     }
 
     fn hear(&mut self, now: Millis, request: Request) {
-        match request {
-            Request::BrokerConnected if !self.memory.told => {
-                self.memory = Memory {
-                    known_at: now.after(2_000),
-                    told: true,
-                };
-            }
-            Request::Authorization(Grant::Revoked) => self.unlocked_on_request = false,
-            _ => {}
+        if request == Request::BrokerConnected && !self.memory.told {
+            self.memory = Memory {
+                known_at: now.after(2_000),
+                told: true,
+            };
+        }
+        if request == Request::Authorization(Grant::Revoked) {
+            self.unlocked_on_request = false;
         }
     }
 

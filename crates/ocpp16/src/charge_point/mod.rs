@@ -17,6 +17,7 @@ mod data_transfer;
 mod deferred;
 mod diagnostics;
 mod firmware;
+mod keys;
 mod link;
 mod local_list;
 mod registration;
@@ -34,8 +35,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 use authorization::Asking;
+use data_transfer::Transfers;
+pub use data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
+use keys::Pending;
 use link::Link;
 use reporting::Reporting;
 use session::Session;
@@ -68,6 +72,8 @@ pub struct Settings {
     pub pluggable: bool,
     /// Whether there is a recloser for the residual current device.
     pub recloser: bool,
+    /// DataTransfers of the central system that customer software answers.
+    pub transfers: Vec<TransferRoute>,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
 }
@@ -115,6 +121,36 @@ pub enum Input {
         reference: String,
         /// The signed record as text, or why there is none.
         result: Result<String, String>,
+    },
+    /// Customer software sends a DataTransfer to the central system.
+    TransferRequested {
+        /// Who asks.
+        service: String,
+        /// Its id of the request.
+        id: String,
+        /// The content.
+        transfer: Transfer,
+    },
+    /// Customer software answers [`Output::TransferRequest`].
+    TransferConfirmed {
+        /// Its id.
+        id: String,
+        /// The answer.
+        answer: TransferAnswer,
+    },
+    /// What became of [`Output::Configure`].
+    Configured {
+        /// Its request.
+        request: String,
+        /// Whether the value is in the file.
+        accepted: bool,
+    },
+    /// A key of customer.json has a new value.
+    ConfigurationChanged {
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
     },
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
@@ -180,6 +216,31 @@ pub enum Output {
     Recloser(RecloserState),
     /// Ask the meter for a signed record.
     Sign(SignedRequest),
+    /// Pass a DataTransfer of the central system on to customer software.
+    TransferRequest {
+        /// The answer carries it too.
+        id: String,
+        /// The content.
+        transfer: Transfer,
+    },
+    /// Pass the answer to [`Input::TransferRequested`] on.
+    TransferConfirm {
+        /// Who asked.
+        service: String,
+        /// With which id.
+        id: String,
+        /// The central system's answer, or why there is none.
+        answer: TransferAnswer,
+    },
+    /// Have a key of customer.json written.
+    Configure {
+        /// The answer carries it too.
+        request: String,
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
+    },
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -206,6 +267,9 @@ pub struct ChargePoint {
     signing: Signing,
     asking: Option<Asking>,
     deferred: Deferred,
+    transfers: Transfers,
+    /// Changes of the configuration that wait for the file.
+    pending: Vec<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     store_fault: Option<Fault>,
@@ -272,6 +336,8 @@ impl ChargePoint {
             signing: Signing::default(),
             asking: None,
             deferred: Deferred::default(),
+            transfers: Transfers::default(),
+            pending: Vec::new(),
             station: None,
             reading: None,
             store_fault: None,
@@ -313,6 +379,16 @@ impl ChargePoint {
                 reference,
                 result,
             } => self.signed_answered(moment, &reference, result),
+            Input::TransferRequested {
+                service,
+                id,
+                transfer,
+            } => self.transfer_requested(service, id, transfer),
+            Input::TransferConfirmed { id, answer } => self.transfer_confirmed(&id, answer),
+            Input::Configured { request, accepted } => self.configured(&request, accepted),
+            Input::ConfigurationChanged { name, value } => {
+                self.configuration_changed(&name, &value);
+            }
             Input::StoreFault(fault) => {
                 self.store_fault = fault;
                 self.store_again_at =
@@ -331,6 +407,8 @@ impl ChargePoint {
             self.session_deadline(),
             self.signing_deadline(),
             self.deferred_deadline(),
+            self.keys_deadline(),
+            self.transfers_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
             self.save_profiles_at,
@@ -360,6 +438,8 @@ impl ChargePoint {
         self.give_up_waiting();
         self.answer_overdue();
         self.advance_signing();
+        self.refuse_unwritten();
+        self.answer_unconfirmed();
         self.advance_session();
         self.apply_availability();
         self.publish_levels();

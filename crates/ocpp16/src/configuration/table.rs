@@ -1,5 +1,7 @@
 //! The table of configuration keys.
 
+use crate::feature::Feature;
+
 /// A configuration key of this charge point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
@@ -7,11 +9,17 @@
     reason = "each is described in the table of specifications"
 )]
 pub enum Key {
+    AdditionalRootCertificateCheck,
     AllowOfflineTxForUnknownId,
     AllowTxWithInvalidTime,
+    AuthorizationCacheEnabled,
+    AuthorizationKey,
     AuthorizeRemoteTxRequests,
     BootNotificationOnReconnect,
     CalibrationLawFormat,
+    CentralSystemUri,
+    CertificateSignedMaxChainSize,
+    CertificateStoreMaxLength,
     ChargeProfileMaxStackLevel,
     ChargingScheduleAllowedChargingRateUnit,
     ChargingScheduleMaxPeriods,
@@ -19,8 +27,13 @@ pub enum Key {
     ConnectionTimeOut,
     ConnectorPhaseRotation,
     ConnectorPhaseRotationMaxLength,
+    ConnectorSwitch3to1PhaseSupported,
+    CpoName,
+    FtpTryTlsUpgrade,
     GetConfigurationMaxKeys,
     HeartbeatInterval,
+    LocalAuthListEnabled,
+    LocalAuthListMaxLength,
     LocalAuthorizeOffline,
     LocalPreAuthorize,
     MaxChargingProfilesInstalled,
@@ -33,9 +46,12 @@ pub enum Key {
     MeterValueSampleInterval,
     MinimumStatusDuration,
     NumberOfConnectors,
+    ReserveConnectorZeroSupported,
     ResetRetries,
     RfidRequiresEvPresent,
     RfidStopTransaction,
+    SecurityProfile,
+    SendLocalListMaxLength,
     SendMeterPublicKeyOnBootNotification,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
@@ -45,10 +61,13 @@ pub enum Key {
     StopTxnSampledData,
     StopTxnSampledDataMaxLength,
     SupportedFeatureProfiles,
+    SupportedFeatureProfilesMaxLength,
+    SupportedFileTransferProtocols,
     TransactionMessageAttempts,
     TransactionMessageRetryInterval,
     UnlockConnectorOnEVSideDisconnect,
     UseAsTimeSource,
+    VendorId,
     WebSocketPingInterval,
     WebSocketPingTimeout,
 }
@@ -68,8 +87,25 @@ pub(super) enum Form {
     Measurands,
     /// A comma-separated list of `connector.rotation`.
     PhaseRotation,
+    /// At least and at most so many characters.
+    Text(usize, usize),
+    /// `ws://` or `wss://` in lower case, and a host.
+    WebSocketUri,
+    /// The default is all that can be carried out; the standard has the key writable.
+    Fixed,
     /// Can't be changed.
     ReadOnly,
+}
+
+/// Where a changed value survives a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// In customer.json, which another process writes.
+    Customer,
+    /// In the charge point's own durable state, because customer.json has no place for it.
+    Here,
+    /// Nowhere.
+    Nowhere,
 }
 
 /// A row of the table.
@@ -78,6 +114,12 @@ pub(super) struct Specification {
     pub(super) name: &'static str,
     pub(super) form: Form,
     pub(super) default: &'static str,
+    pub(super) kept: Kept,
+    /// A key of a feature that is not carried out is not there.
+    pub(super) feature: Feature,
+    pub(super) readable: bool,
+    /// All others take effect at once.
+    pub(super) after_reboot: bool,
 }
 
 /// Entries that a list of measurands may have, as advertised by the `...MaxLength` keys.
@@ -93,12 +135,47 @@ const fn key(key: Key, name: &'static str, form: Form, default: &'static str) ->
         name,
         form,
         default,
+        kept: Kept::Customer,
+        feature: Feature::Core,
+        readable: true,
+        after_reboot: false,
+    }
+}
+
+impl Specification {
+    const fn kept(self, kept: Kept) -> Self {
+        Self { kept, ..self }
+    }
+
+    const fn of(self, feature: Feature) -> Self {
+        Self { feature, ..self }
+    }
+
+    const fn write_only(self) -> Self {
+        Self {
+            readable: false,
+            ..self
+        }
+    }
+
+    const fn after_reboot(self) -> Self {
+        Self {
+            after_reboot: true,
+            ..self
+        }
     }
 }
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 44] = [
+pub(super) const SPECIFICATIONS: [Specification; 61] = [
+    key(
+        Key::AdditionalRootCertificateCheck,
+        "AdditionalRootCertificateCheck",
+        Form::ReadOnly,
+        "false",
+    )
+    .of(Feature::Security),
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -111,6 +188,22 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         Form::Boolean,
         "false",
     ),
+    key(
+        Key::AuthorizationCacheEnabled,
+        "AuthorizationCacheEnabled",
+        Form::Boolean,
+        "true",
+    )
+    .of(Feature::AuthorizationCache),
+    key(
+        Key::AuthorizationKey,
+        "AuthorizationKey",
+        Form::Text(16, 40),
+        "",
+    )
+    .of(Feature::Security)
+    .kept(Kept::Here)
+    .write_only(),
     key(
         Key::AuthorizeRemoteTxRequests,
         "AuthorizeRemoteTxRequests",
@@ -129,6 +222,27 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         Form::OneOf(&["ocmf,plain", "ocmf,hex"]),
         "ocmf,plain",
     ),
+    key(
+        Key::CentralSystemUri,
+        "CentralSystemURI",
+        Form::WebSocketUri,
+        "",
+    )
+    .after_reboot(),
+    key(
+        Key::CertificateSignedMaxChainSize,
+        "CertificateSignedMaxChainSize",
+        Form::ReadOnly,
+        "10000",
+    )
+    .of(Feature::Security),
+    key(
+        Key::CertificateStoreMaxLength,
+        "CertificateStoreMaxLength",
+        Form::ReadOnly,
+        "10",
+    )
+    .of(Feature::Security),
     key(
         Key::ChargeProfileMaxStackLevel,
         "ChargeProfileMaxStackLevel",
@@ -164,13 +278,30 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         "ConnectorPhaseRotation",
         Form::PhaseRotation,
         "0.Unknown,1.Unknown",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::ConnectorPhaseRotationMaxLength,
         "ConnectorPhaseRotationMaxLength",
         Form::ReadOnly,
         "2",
     ),
+    key(
+        Key::ConnectorSwitch3to1PhaseSupported,
+        "ConnectorSwitch3to1PhaseSupported",
+        Form::ReadOnly,
+        "false",
+    ),
+    key(Key::CpoName, "CpoName", Form::Text(0, 50), "")
+        .of(Feature::Security)
+        .kept(Kept::Here),
+    key(
+        Key::FtpTryTlsUpgrade,
+        "ftpTryTLSUpgrade",
+        Form::ReadOnly,
+        "false",
+    )
+    .of(Feature::FirmwareManagement),
     key(
         Key::GetConfigurationMaxKeys,
         "GetConfigurationMaxKeys",
@@ -182,7 +313,22 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         "HeartbeatInterval",
         Form::Range(0, ANY),
         "600",
-    ),
+    )
+    .kept(Kept::Nowhere),
+    key(
+        Key::LocalAuthListEnabled,
+        "LocalAuthListEnabled",
+        Form::Boolean,
+        "true",
+    )
+    .of(Feature::LocalAuthListManagement),
+    key(
+        Key::LocalAuthListMaxLength,
+        "LocalAuthListMaxLength",
+        Form::ReadOnly,
+        "10000",
+    )
+    .of(Feature::LocalAuthListManagement),
     key(
         Key::LocalAuthorizeOffline,
         "LocalAuthorizeOffline",
@@ -206,8 +352,9 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         "MessageTimeout",
         Form::Range(1, 3600),
         "30",
-    ),
-    // Absent without a meter that signs.
+    )
+    .kept(Kept::Here),
+    // There only with a meter that signs.
     key(Key::Meter1PublicKey, "Meter1PublicKey", Form::ReadOnly, ""),
     key(
         Key::MeterValuesAlignedData,
@@ -244,14 +391,22 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         "MinimumStatusDuration",
         Form::Range(0, 3600),
         "0",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::NumberOfConnectors,
         "NumberOfConnectors",
         Form::ReadOnly,
         "1",
     ),
-    key(Key::ResetRetries, "ResetRetries", Form::Range(0, 0), "0"),
+    key(
+        Key::ReserveConnectorZeroSupported,
+        "ReserveConnectorZeroSupported",
+        Form::ReadOnly,
+        "true",
+    )
+    .of(Feature::Reservation),
+    key(Key::ResetRetries, "ResetRetries", Form::Fixed, "0").kept(Kept::Nowhere),
     key(
         Key::RfidRequiresEvPresent,
         "ocpp/rfidRequiresEvPresent",
@@ -265,6 +420,21 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         "true",
     ),
     key(
+        Key::SecurityProfile,
+        "SecurityProfile",
+        Form::Range(0, 3),
+        "0",
+    )
+    .of(Feature::Security)
+    .kept(Kept::Here),
+    key(
+        Key::SendLocalListMaxLength,
+        "SendLocalListMaxLength",
+        Form::ReadOnly,
+        "10000",
+    )
+    .of(Feature::LocalAuthListManagement),
+    key(
         Key::SendMeterPublicKeyOnBootNotification,
         "sendMeterPublicKeyOnBootNotification",
         Form::Boolean,
@@ -273,9 +443,10 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
     key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
-        Form::ReadOnly,
+        Form::Fixed,
         "true",
-    ),
+    )
+    .kept(Kept::Nowhere),
     key(
         Key::StopTransactionOnInvalidId,
         "StopTransactionOnInvalidId",
@@ -316,42 +487,57 @@ pub(super) const SPECIFICATIONS: [Specification; 44] = [
         Key::SupportedFeatureProfiles,
         "SupportedFeatureProfiles",
         Form::ReadOnly,
-        "Core,SmartCharging,RemoteTrigger",
+        "",
     ),
+    key(
+        Key::SupportedFeatureProfilesMaxLength,
+        "SupportedFeatureProfilesMaxLength",
+        Form::ReadOnly,
+        "6",
+    ),
+    key(
+        Key::SupportedFileTransferProtocols,
+        "SupportedFileTransferProtocols",
+        Form::ReadOnly,
+        "FTP,FTPS,HTTP,HTTPS",
+    )
+    .of(Feature::FirmwareManagement),
     key(
         Key::TransactionMessageAttempts,
         "TransactionMessageAttempts",
-        Form::Range(1, 1000),
+        Form::Range(1, ANY),
         "3",
     ),
     key(
         Key::TransactionMessageRetryInterval,
         "TransactionMessageRetryInterval",
-        Form::Range(0, DAY),
+        Form::Range(0, ANY),
         "30",
     ),
     key(
         Key::UnlockConnectorOnEVSideDisconnect,
         "UnlockConnectorOnEVSideDisconnect",
-        Form::ReadOnly,
+        Form::Fixed,
         "true",
-    ),
+    )
+    .kept(Kept::Nowhere),
     key(
         Key::UseAsTimeSource,
         "useAsTimeSource",
         Form::Boolean,
         "true",
     ),
+    key(Key::VendorId, "vendorId", Form::ReadOnly, ""),
     key(
         Key::WebSocketPingInterval,
         "WebSocketPingInterval",
-        Form::Range(0, DAY),
+        Form::Range(0, ANY),
         "0",
     ),
     key(
         Key::WebSocketPingTimeout,
         "webSocketPingTimeout",
-        Form::Range(1, DAY),
+        Form::Range(1, ANY),
         "120",
     ),
 ];

@@ -304,8 +304,8 @@ impl Meter {
         if let Some(Fault::Exception(code)) = fault {
             return modbus::exception(request, code);
         }
-        let part = self.signing.as_deref();
-        if part.is_some_and(|part| !part.knows(function)) {
+        let is_unknown = |part: &dyn Signing| !part.knows(function);
+        if self.signing.as_deref().is_some_and(is_unknown) {
             return modbus::exception(request, modbus::ILLEGAL_FUNCTION);
         }
         if let 6 | 16 = function {

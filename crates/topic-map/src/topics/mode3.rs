@@ -1,9 +1,10 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterPublicKey,
-    MeterValues, Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal,
-    SignedAnswer, SignedRequest, StopReason, TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, ConfigurationAnswer, ConfigurationChange,
+    ConfigurationRequest, EventLines, MeterError, MeterIdentity, MeterPublicKey, MeterValues,
+    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, SignedAnswer,
+    SignedRequest, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -109,6 +110,19 @@ topics! {
     /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.
     PLUG_LOCK_UNLOCK_RESULT: Topic<UnlockAnswer> =
         TopicInfo::event("port0/plug_lock/unlock/result", Publisher::Daemon("evsed"), SOURCE);
+
+    /// Has a key of customer.json written. The value is a text as OCPP writes it: lists with
+    /// commas, objects as JSON.
+    CONFIGURATION_SET: Topic<ConfigurationRequest> =
+        TopicInfo::event("ci/global/configuration/set", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// The answer to CONFIGURATION_SET, when the file is written or has been left alone.
+    CONFIGURATION_RESULT: Topic<ConfigurationAnswer> =
+        TopicInfo::event("ci/global/configuration/result", Publisher::Daemon("configd"), SOURCE);
+
+    /// A key of customer.json has a new value.
+    CONFIGURATION_CHANGED: Topic<ConfigurationChange> =
+        TopicInfo::event("ci/global/configuration/changed", Publisher::Daemon("configd"), SOURCE);
 
     /// 1: the daemon of this name runs; 0, by its last will, when it is gone.
     DAEMON_AVAILABLE: TopicFamily<bool> =

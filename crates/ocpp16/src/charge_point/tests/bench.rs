@@ -21,6 +21,8 @@ pub struct Bench {
     pub limit: Option<DeciAmperes>,
     pub operative: Option<bool>,
     pub others: Vec<Output>,
+    /// What the writer of customer.json answers; `None`: it is silent.
+    pub writer: Option<bool>,
 }
 
 pub fn settings(prefix: &str) -> Settings {
@@ -41,6 +43,7 @@ pub fn settings(prefix: &str) -> Settings {
         status_delay_ms: 0,
         pluggable: true,
         recloser: true,
+        transfers: Vec::new(),
         hardware_limit: DeciAmperes(320),
     }
 }
@@ -120,6 +123,7 @@ impl Bench {
             limit: None,
             operative: None,
             others: Vec::new(),
+            writer: Some(true),
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -171,6 +175,7 @@ impl Bench {
 
     pub fn input(&mut self, input: Input) {
         let time = self.time();
+        let mut written = Vec::new();
         for output in self.point.handle(time, input) {
             match output {
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
@@ -178,10 +183,23 @@ impl Bench {
                 Output::Permit(permit) => self.permit = Some(permit),
                 Output::Limit(limit) => self.limit = limit,
                 Output::Operative(operative) => self.operative = Some(operative),
+                Output::Configure {
+                    request,
+                    name,
+                    value,
+                } => {
+                    written.push(request);
+                    if self.writer == Some(true) {
+                        self.configured
+                            .push((Box::leak(name.into_boxed_str()), value));
+                    }
+                }
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
                 | Output::Sign(_)
+                | Output::TransferRequest { .. }
+                | Output::TransferConfirm { .. }
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot
@@ -193,6 +211,11 @@ impl Bench {
             deadline.is_none_or(|at| at > self.now),
             "a deadline in the past would spin: {deadline:?}"
         );
+        if let Some(accepted) = self.writer {
+            for request in written {
+                self.input(Input::Configured { request, accepted });
+            }
+        }
     }
 
     /// Lets time pass, waking the charge point at each of its deadlines.
@@ -356,6 +379,7 @@ impl Bench {
             limit: None,
             operative: None,
             others: Vec::new(),
+            writer: self.writer,
         }
     }
 }
