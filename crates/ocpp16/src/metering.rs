@@ -235,6 +235,7 @@ pub(crate) fn sample(
                     // Adding zero turns the text "-0" into "0".
                     value: format!("{:.*}", selection.measurand.decimals(), value + 0.0),
                     context,
+                    format: None,
                     measurand: name.to_owned(),
                     phase: phase.map(str::to_owned),
                     unit: selection.measurand.unit().map(str::to_owned),

@@ -40,6 +40,18 @@ pub struct Transaction {
     pub end: Option<End>,
     /// Values of `StopTxnSampledData` at the start.
     pub begin_values: Vec<MeterValue>,
+    /// With a meter that signs.
+    #[serde(default)]
+    pub signed: Option<SignedValues>,
+}
+
+/// Signed meter values of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedValues {
+    /// `calibrationLawFormat` was `ocmf,hex` when it began.
+    pub hex: bool,
+    /// The record of its begin, as text.
+    pub begin: Option<String>,
 }
 
 const fn told() -> bool {

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
-    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, StopReason, Stored,
-    Time, Timestamp,
+    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
+    StopReason, Stored, Time, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -19,7 +19,7 @@ use crate::connection::{self, Command, Event, Ping};
 use crate::data_transfer::{self, Services};
 use crate::database::Database;
 use crate::settings::Station;
-use crate::station::{Levels, evse_started};
+use crate::station::{Levels, evse_started, signed_request};
 
 /// A fault of the database shows at least that long: one that is over before the central system
 /// can be told would never be noticed, though records are lost.
@@ -252,6 +252,7 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Sign(request) => self.ask_signature(&request),
             Output::TransferRequest { id, transfer } => {
                 data_transfer::request(&self.bus, id, transfer);
             }
@@ -341,6 +342,12 @@ impl Daemon {
             self.limit = Some(limit);
             self.bus
                 .publish(&topics::EVSE_BASIC_MAXCURRENTLIMIT, &current_limit(limit));
+        }
+    }
+
+    fn ask_signature(&self, request: &SignedRequest) {
+        if let Some(request) = signed_request(request) {
+            self.bus.publish(&topics::METERING_SIGNED_REQUEST, &request);
         }
     }
 

@@ -2,8 +2,8 @@
 
 use daemon_kit::{Bus, Message};
 use ocpp16::{
-    CiString, DeciAmperes, EvseSession, Fault, Input, Reading, RecloserRefusal, RecloserState,
-    Station, StopReason, UnlockStatus,
+    CiString, DeciAmperes, EvseSession, Fault, Input, Moment, Reading, RecloserRefusal,
+    RecloserState, SignedRequest, Station, StopReason, UnlockStatus,
 };
 use topic_map as topics;
 use topics::{
@@ -94,6 +94,8 @@ impl Levels {
         bus.subscribe(&topics::EVSE_PHASE_ACTUAL);
         bus.subscribe(&topics::METERING_METER_VALUES);
         bus.subscribe(&topics::METERING_METER_IDENTITY);
+        bus.subscribe(&topics::METERING_SIGNED_PUBLIC_KEY);
+        bus.subscribe(&topics::METERING_SIGNED_ANSWER);
         bus.subscribe(&topics::METERING_METER_AVAILABLE);
         bus.subscribe(&topics::METERING_METER_ERROR);
         bus.subscribe(&topics::RFID_AUTHORIZATION_REQUEST);
@@ -260,6 +262,13 @@ fn event(message: &Message) -> Option<Input> {
             serial,
         });
     }
+    if let Some(key) = value(message, &topics::METERING_SIGNED_PUBLIC_KEY) {
+        return Some(Input::MeterPublicKey(key.map(|key| key.public_key)));
+    }
+    // Also an old one: it may have come while nobody listened.
+    if let Some(answer) = value(message, &topics::METERING_SIGNED_ANSWER) {
+        return Some(signed_answer(answer));
+    }
     // An old event is no event.
     if message.retained {
         return None;
@@ -369,6 +378,33 @@ fn recloser_answer(answer: topics::RecloserAnswer) -> Result<RecloserState, Recl
         topics::RecloserAnswer::NotAvailable => Err(RecloserRefusal::NotAvailable),
         topics::RecloserAnswer::InvalidRequestData => Err(RecloserRefusal::InvalidRequestData),
     }
+}
+
+fn signed_answer(answer: topics::SignedAnswer) -> Input {
+    let why = answer.error.unwrap_or_default();
+    Input::SignedAnswer {
+        moment: match answer.action {
+            topics::SignedAction::Begin => Moment::Begin,
+            topics::SignedAction::End => Moment::End,
+        },
+        reference: answer.reference,
+        result: answer.record.map(|record| record.text).ok_or(why),
+    }
+}
+
+/// The request as a message; `None` for a time that has no text.
+pub(crate) fn signed_request(request: &SignedRequest) -> Option<topics::SignedRequest> {
+    let time = |time: ocpp16::Timestamp| topics::Timestamp::new(&time.to_string());
+    Some(topics::SignedRequest {
+        action: match request.moment {
+            Moment::Begin => topics::SignedAction::Begin,
+            Moment::End => topics::SignedAction::End,
+        },
+        reference: request.reference.clone(),
+        id_tag: request.id_tag.as_str().to_owned(),
+        started: time(request.started)?,
+        time: time(request.time)?,
+    })
 }
 
 /// The session's first cause. Where the guide has a topic with more detail, that one ranks higher.

@@ -25,6 +25,7 @@ mod reporting;
 mod reservation;
 mod security;
 mod session;
+mod signed_values;
 mod transaction_data;
 mod transaction_messages;
 mod trigger;
@@ -43,6 +44,8 @@ use keys::Pending;
 use link::Link;
 use reporting::Reporting;
 use session::Session;
+use signed_values::Signing;
+pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
@@ -112,6 +115,17 @@ pub enum Input {
     },
     /// What became of [`Output::Recloser`]: the state that was read back, or why not.
     RecloserAnswered(Result<RecloserState, RecloserRefusal>),
+    /// The meter's public key, empty where it can't be read; `None` when the meter doesn't sign.
+    MeterPublicKey(Option<String>),
+    /// What became of [`Output::Sign`].
+    SignedAnswer {
+        /// Which end of the transaction.
+        moment: Moment,
+        /// [`SignedRequest::reference`]
+        reference: String,
+        /// The signed record as text, or why there is none.
+        result: Result<String, String>,
+    },
     /// Customer software sends a DataTransfer to the central system.
     TransferRequested {
         /// Who asks.
@@ -208,6 +222,8 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Ask the meter for a signed record.
+    Sign(SignedRequest),
     /// Pass a DataTransfer of the central system on to customer software.
     TransferRequest {
         /// The answer carries it too.
@@ -258,6 +274,7 @@ pub struct ChargePoint {
     session: Session,
     /// The last transaction that began in this process, and when.
     transaction_began: Option<(u64, Millis)>,
+    signing: Signing,
     asking: Option<Asking>,
     deferred: Deferred,
     transfers: Transfers,
@@ -333,6 +350,7 @@ impl ChargePoint {
                 .collect(),
             session: Session::Idle { finishing: false },
             transaction_began: None,
+            signing: Signing::default(),
             asking: None,
             deferred: Deferred::default(),
             transfers: Transfers::default(),
@@ -375,6 +393,12 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
+            Input::MeterPublicKey(key) => self.meter_key_known(key),
+            Input::SignedAnswer {
+                moment,
+                reference,
+                result,
+            } => self.signed_answered(moment, &reference, result),
             Input::TransferRequested {
                 service,
                 id,
@@ -398,6 +422,7 @@ impl ChargePoint {
             self.link_deadline(),
             self.asking_deadline(),
             self.session_deadline(),
+            self.signing_deadline(),
             self.deferred_deadline(),
             self.keys_deadline(),
             self.transfers_deadline(),
@@ -430,6 +455,7 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.advance_signing();
         self.refuse_unwritten();
         self.answer_unconfirmed();
         self.advance_asking();

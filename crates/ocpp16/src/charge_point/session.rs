@@ -70,7 +70,7 @@ impl ChargePoint {
     pub(super) fn permit(&self) -> Option<bool> {
         match self.session {
             // Without a reading there would be energy before there is a transaction.
-            Session::Granted { .. } => Some(self.energy().is_some()),
+            Session::Granted { .. } => Some(self.metered().is_some()),
             Session::Interrupted { .. } => None,
             Session::Active { .. } => {
                 let interrupted = self.store_fault.is_some_and(Fault::interrupts);
@@ -155,7 +155,7 @@ impl ChargePoint {
 
     fn advance_granted(&mut self, until: Option<Millis>) -> bool {
         if self.ev_present() == Some(true)
-            && let Some(energy) = self.energy()
+            && let Some(energy) = self.metered()
             && let Session::Granted { id_tag, parent, .. } = &self.session
         {
             let (id_tag, parent) = (id_tag.clone(), parent.clone());
@@ -237,18 +237,26 @@ impl ChargePoint {
             .is_some_and(|station| station.session == EvseSession::Charging);
         // A silent meter delays the end until it answers (guide 3.3.4.7), but not after a restart,
         // when a saved reading is at hand.
-        if overdue && !interrupted && self.meter_silent() {
+        let asked = self.signed_end_asked();
+        if overdue && !interrupted && !asked && self.meter_silent() {
             let later = self.now.monotonic.after(SETTLE_MS);
             if let Session::Ending { until, .. } = &mut self.session {
                 *until = later;
             }
             return false;
         }
-        let ready = overdue || (fresh && (interrupted || !energised));
-        if ready {
-            self.queue_stop(number);
+        let settled = overdue || (fresh && (interrupted || !energised));
+        if !settled && !asked {
+            return false;
         }
-        ready
+        if let Some(later) = self.signed_end_awaited() {
+            if let Session::Ending { until, .. } = &mut self.session {
+                *until = later;
+            }
+            return false;
+        }
+        self.queue_stop(number);
+        true
     }
 
     /// Ends the running transaction, or the permission for one that has not begun.
@@ -309,6 +317,11 @@ impl ChargePoint {
             .and_then(|(_, reading)| reading.energy_wh)
     }
 
+    /// The same, where the meter works: without it nobody may charge (guide 3.3.4.7).
+    fn metered(&self) -> Option<i64> {
+        self.energy().filter(|_| !self.meter_silent())
+    }
+
     /// Whether no usable value comes from the meter.
     pub(super) fn meter_silent(&self) -> bool {
         let meter = [
@@ -345,6 +358,7 @@ impl ChargePoint {
             told: self.wall().is_some() || self.configuration.flag(Key::AllowTxWithInvalidTime),
             end: None,
             begin_values,
+            signed: self.signed_values(),
         };
         self.store(vec![Change::PutTransaction(transaction.clone())]);
         if transaction.told {
@@ -367,12 +381,14 @@ impl ChargePoint {
         self.transactions.insert(number, transaction);
         self.session = Session::Active { number };
         self.transaction_began = Some((number, self.now.monotonic));
+        self.ask_signed_begin();
         self.reporting
             .transaction_began(self.now.monotonic, &self.configuration);
     }
 
     fn resume(&mut self, number: u64) {
         self.session = Session::Active { number };
+        self.ask_signed_begin();
         self.reporting
             .transaction_resumed(self.now.monotonic, &self.configuration);
         self.note(format!("transaction {number} goes on"));
@@ -425,13 +441,15 @@ impl ChargePoint {
         let meter_stop = energy
             .unwrap_or(transaction.meter_last)
             .max(transaction.meter_last);
+        let signed = self.take_signed_values(&transaction, end.at);
         let begin = std::mem::take(&mut transaction.begin_values);
         let last = self.stop_values(ReadingContext::TransactionEnd, end.at, meter_stop);
-        let transaction_data = self.transaction_data(number, begin, last);
+        let mut transaction_data = self.transaction_data(number, begin, last);
         if !transaction.told {
             self.store(vec![Change::DeleteTransaction(number)]);
             return self.clear_transaction_profiles();
         }
+        transaction_data.extend(signed);
         let stop = StopTransaction {
             id_tag: end.id_tag.clone(),
             meter_stop,

@@ -16,6 +16,7 @@ pub enum Key {
     AuthorizationKey,
     AuthorizeRemoteTxRequests,
     BootNotificationOnReconnect,
+    CalibrationLawFormat,
     CentralSystemUri,
     CertificateSignedMaxChainSize,
     CertificateStoreMaxLength,
@@ -38,6 +39,7 @@ pub enum Key {
     MaxChargingProfilesInstalled,
     MaxEnergyOnInvalidId,
     MessageTimeout,
+    Meter1PublicKey,
     MeterValuesAlignedData,
     MeterValuesAlignedDataMaxLength,
     MeterValuesSampledData,
@@ -51,9 +53,11 @@ pub enum Key {
     RfidStopTransaction,
     SecurityProfile,
     SendLocalListMaxLength,
+    SendMeterPublicKeyOnBootNotification,
     StopTransactionMaxMeterValues,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
+    StopTransactionSignatureFormat,
     StopTxnAlignedData,
     StopTxnAlignedDataMaxLength,
     StopTxnSampledData,
@@ -79,6 +83,8 @@ pub(super) enum Form {
     ZeroOr(u32, u32),
     /// From the first number to the second.
     Range(u32, u32),
+    /// One of these.
+    OneOf(&'static [&'static str]),
     /// A comma-separated list of measurands.
     Measurands,
     /// A comma-separated list of `connector.rotation`.
@@ -164,7 +170,7 @@ impl Specification {
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 59] = [
+pub(super) const SPECIFICATIONS: [Specification; 63] = [
     key(
         Key::AdditionalRootCertificateCheck,
         "AdditionalRootCertificateCheck",
@@ -211,6 +217,12 @@ pub(super) const SPECIFICATIONS: [Specification; 59] = [
         "bootNotificationOnReconnect",
         Form::Boolean,
         "false",
+    ),
+    key(
+        Key::CalibrationLawFormat,
+        "calibrationLawFormat",
+        Form::OneOf(&["ocmf,plain", "ocmf,hex"]),
+        "ocmf,plain",
     ),
     key(
         Key::CentralSystemUri,
@@ -350,6 +362,8 @@ pub(super) const SPECIFICATIONS: [Specification; 59] = [
         "30",
     )
     .kept(Kept::Here),
+    // There only with a meter that signs.
+    key(Key::Meter1PublicKey, "Meter1PublicKey", Form::ReadOnly, ""),
     key(
         Key::MeterValuesAlignedData,
         "MeterValuesAlignedData",
@@ -435,6 +449,12 @@ pub(super) const SPECIFICATIONS: [Specification; 59] = [
         "200",
     ),
     key(
+        Key::SendMeterPublicKeyOnBootNotification,
+        "sendMeterPublicKeyOnBootNotification",
+        Form::Boolean,
+        "true",
+    ),
+    key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
         Form::Fixed,
@@ -446,6 +466,12 @@ pub(super) const SPECIFICATIONS: [Specification; 59] = [
         "StopTransactionOnInvalidId",
         Form::Boolean,
         "true",
+    ),
+    key(
+        Key::StopTransactionSignatureFormat,
+        "StopTransactionSignatureFormat",
+        Form::ReadOnly,
+        "MR",
     ),
     key(
         Key::StopTxnAlignedData,

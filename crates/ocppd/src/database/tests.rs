@@ -168,6 +168,7 @@ fn transaction(parents: usize) -> Change {
             id_tag: None,
             queued: true,
         }),
+        signed: None,
         begin_values: (0..parents)
             .map(|_| MeterValue {
                 timestamp: Timestamp::EARLIEST_VALID,

@@ -217,6 +217,7 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::Sign(_)
                 | Output::TransferRequest { .. }
                 | Output::TransferConfirm { .. }
                 | Output::SetClock(_)

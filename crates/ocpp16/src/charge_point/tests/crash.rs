@@ -177,6 +177,7 @@ impl World {
                     | Output::IdTagAnswer(_)
                     | Output::Unlock(_)
                     | Output::Recloser(_)
+                    | Output::Sign(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot

@@ -15,5 +15,6 @@ mod profiles;
 mod queue;
 mod records;
 mod restart;
+mod signed;
 mod status;
 mod transactions;
