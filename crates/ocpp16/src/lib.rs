@@ -22,8 +22,8 @@ mod transaction;
 mod upload;
 
 pub use charge_point::{
-    ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
-    Transfer, TransferAnswer, TransferRoute, UnlockStatus,
+    ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
+    SignedRequest, Station, Transfer, TransferAnswer, TransferRoute, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
@@ -35,7 +35,7 @@ pub use frame::{CallError, ErrorCode, Frame, FrameError};
 pub use location::{Location, LocationError, Scheme, hide_credentials};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
-    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction,
+    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction, ValueFormat,
 };
 pub use metering::Reading;
 pub use profile::{
@@ -43,5 +43,7 @@ pub use profile::{
 };
 pub use reference::reference_page;
 pub use time::{Millis, Time, Timestamp};
-pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
+pub use transaction::{
+    Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,
+};
 pub use upload::{Upload, UploadFailure, UploadedLog};

@@ -38,6 +38,8 @@ const STATUS_DELAY_MS: u64 = 500;
 
 /// `CiString50`
 const LONGEST_NAME: usize = 50;
+/// How long a user waits for the first connection after the start (guide 3.4 table 14).
+const OFFLINE_AFTER_S: u64 = 120;
 
 /// Reads customer.json and the keys that the central system changed.
 ///
@@ -81,6 +83,17 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     })))
 }
 
+/// In ms.
+fn offline_after(arguments: &Arguments) -> Result<u64, Error> {
+    let Some(text) = arguments.option("offline-after") else {
+        return Ok(OFFLINE_AFTER_S * 1000);
+    };
+    let seconds: u32 = text.parse().map_err(|_| {
+        Error::Configuration(format!("--offline-after: {text:?} is no number of seconds"))
+    })?;
+    Ok(u64::from(seconds) * 1000)
+}
+
 fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Error> {
     let identity = BootNotification {
         charge_point_vendor: required("chargePointVendor", &customer.ocpp.charge_point_vendor),
@@ -103,6 +116,7 @@ fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Erro
         transfers: data_transfer::routes(&customer.ocpp.cs_data_transfers),
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
         boot: boot::read(Path::new(arguments.option("proc").unwrap_or("/proc"))),
+        offline_after_ms: offline_after(arguments)?,
     })
 }
 

@@ -58,6 +58,8 @@ pub(super) enum Kind {
     },
     Heartbeat,
     LogStatus,
+    /// The meter's public key; its answer is ignored (guide 3.3.10).
+    MeterKey,
     MeterValues,
     SecurityEvent,
     SignCertificate,
@@ -268,6 +270,7 @@ impl ChargePoint {
             | Kind::Forwarded { .. }
             | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
@@ -327,6 +330,7 @@ impl ChargePoint {
             | Kind::LogStatus
             | Kind::SignedFirmwareStatus => self.notice_told(kind),
             Kind::DataTransfer
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
@@ -360,6 +364,7 @@ impl ChargePoint {
             | Kind::SignedFirmwareStatus => self.notice_told(kind),
             Kind::DataTransfer
             | Kind::Heartbeat
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
@@ -398,6 +403,7 @@ impl ChargePoint {
             | Kind::SignedFirmwareStatus => self.notice_lost(kind),
             Kind::DataTransfer
             | Kind::Heartbeat
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate => {}

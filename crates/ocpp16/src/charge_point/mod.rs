@@ -18,6 +18,7 @@ mod deferred;
 mod diagnostics;
 mod firmware;
 mod keys;
+mod levels;
 mod link;
 mod local_list;
 mod notices;
@@ -27,6 +28,9 @@ mod reservation;
 mod reset;
 mod security;
 mod session;
+mod signed_values;
+mod storing;
+mod transaction_data;
 mod transaction_messages;
 mod trigger;
 
@@ -47,6 +51,8 @@ use link::Link;
 use notices::Notices;
 use reporting::Reporting;
 use session::Session;
+use signed_values::Signing;
+pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
@@ -55,7 +61,7 @@ use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Change, Queue, Stored, Transaction};
+use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::upload::{Upload, UploadFailure};
 use crate::{CiString, Millis, Time, Timestamp};
 
@@ -82,6 +88,9 @@ pub struct Settings {
     pub hardware_limit: DeciAmperes,
     /// Which start of which system this is.
     pub boot: Boot,
+    /// How long a user waits after the start for the first connection, in ms; then what holds
+    /// offline holds (guide 3.4 table 14: 120 s).
+    pub offline_after_ms: u64,
 }
 
 /// Something that happened.
@@ -117,6 +126,17 @@ pub enum Input {
     },
     /// What became of [`Output::Recloser`]: the state that was read back, or why not.
     RecloserAnswered(Result<RecloserState, RecloserRefusal>),
+    /// The meter's public key, empty where it can't be read; `None` when the meter doesn't sign.
+    MeterPublicKey(Option<String>),
+    /// What became of [`Output::Sign`].
+    SignedAnswer {
+        /// Which end of the transaction.
+        moment: Moment,
+        /// [`SignedRequest::reference`]
+        reference: String,
+        /// The signed record as text, or why there is none.
+        result: Result<String, String>,
+    },
     /// Customer software sends a DataTransfer to the central system.
     TransferRequested {
         /// Who asks.
@@ -175,6 +195,10 @@ pub struct Station {
     pub ev_present: Option<bool>,
     /// The offered current per phase.
     pub offered: DeciAmperes,
+    /// The least of what cable, EVSE and supply can carry per phase; `None` while unknown.
+    pub physical: Option<DeciAmperes>,
+    /// Phases in use; `None` while unknown, and while they are switched.
+    pub phases: Option<u8>,
     /// The recloser's contacts; `None` when there is none, or it does not answer.
     pub recloser: Option<RecloserState>,
     /// What is wrong, in the order in which it came.
@@ -226,6 +250,8 @@ pub enum Output {
     Install(Box<FirmwareOrder>),
     /// Upload logs, instead of what is being uploaded.
     Upload(Box<Upload>),
+    /// Ask the meter for a signed record.
+    Sign(SignedRequest),
     /// Pass a DataTransfer of the central system on to customer software.
     TransferRequest {
         /// The answer carries it too.
@@ -274,6 +300,9 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    /// The last transaction that began in this process, and when.
+    transaction_began: Option<(u64, Millis)>,
+    signing: Signing,
     asking: Option<Asking>,
     deferred: Deferred,
     transfers: Transfers,
@@ -281,10 +310,16 @@ pub struct ChargePoint {
     pending: Vec<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
+    /// Values for the StopTransaction of the transaction that is not finished.
+    interim: Vec<Interim>,
+    /// Whether this process has ever been online.
+    was_online: bool,
     store_fault: Option<Fault>,
     /// When the whole state is put out again, while it can't be stored.
     store_again_at: Option<Millis>,
     profiles: Profiles,
+    /// Since when the EVSE offers more than the limit.
+    limit_exceeded_since: Option<Millis>,
     save_profiles_at: Option<Millis>,
     availability: Availability,
     reset_by: Option<Millis>,
@@ -315,9 +350,6 @@ struct Published {
 /// Ended transactions that may wait for delivery (guide 3.3.2).
 const MOST_TRANSACTIONS: usize = 336;
 
-/// From a failed change of the durable state until all of it is tried again.
-const STORE_AGAIN_AFTER_S: u64 = 30;
-
 /// From receipt of a charging profile until it is saved, so that a central system that sends one
 /// every few seconds does not wear out the flash (guide 3.4 table 14).
 const SAVE_PROFILES_AFTER_S: u64 = 60;
@@ -345,15 +377,20 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            transaction_began: None,
+            signing: Signing::default(),
             asking: None,
             deferred: Deferred::default(),
             transfers: Transfers::default(),
             pending: Vec::new(),
             station: None,
             reading: None,
+            interim: stored.interim,
+            was_online: false,
             store_fault: None,
             store_again_at: None,
             profiles,
+            limit_exceeded_since: None,
             save_profiles_at: None,
             availability: Availability {
                 wanted: operative,
@@ -387,6 +424,12 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
+            Input::MeterPublicKey(key) => self.meter_key_known(key),
+            Input::SignedAnswer {
+                moment,
+                reference,
+                result,
+            } => self.signed_answered(moment, &reference, result),
             Input::TransferRequested {
                 service,
                 id,
@@ -397,11 +440,7 @@ impl ChargePoint {
             Input::ConfigurationChanged { name, value } => {
                 self.configuration_changed(&name, &value);
             }
-            Input::StoreFault(fault) => {
-                self.store_fault = fault;
-                self.store_again_at =
-                    fault.map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            }
+            Input::StoreFault(fault) => self.take_store_fault(fault),
             Input::Installer(state) => self.installer_changed(state),
             Input::InstallerGaveUp => self.installer_gave_up(),
             Input::FirmwareSignature(valid) => self.signature_checked(valid),
@@ -416,7 +455,9 @@ impl ChargePoint {
     pub fn deadline(&self) -> Option<Millis> {
         [
             self.link_deadline(),
+            self.asking_deadline(),
             self.session_deadline(),
+            self.signing_deadline(),
             self.deferred_deadline(),
             self.keys_deadline(),
             self.transfers_deadline(),
@@ -424,6 +465,7 @@ impl ChargePoint {
             self.limit_deadline(),
             self.firmware_deadline(),
             self.upload_deadline(),
+            self.limit_watch_deadline(),
             self.save_profiles_at,
             self.store_again_at,
             self.reset_by,
@@ -450,11 +492,15 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.advance_signing();
         self.refuse_unwritten();
         self.answer_unconfirmed();
+        self.advance_asking();
         self.advance_session();
         self.apply_availability();
+        self.begin_undated_profiles();
         self.publish_levels();
+        self.watch_limit();
         self.save_profiles();
         self.store_again();
         self.sample_meter();
@@ -466,67 +512,8 @@ impl ChargePoint {
         self.advance_reset();
     }
 
-    /// A change of availability waits while an EV is there or a session goes on (guide 3.3.1).
-    fn apply_availability(&mut self) {
-        let busy = self.busy();
-        for (wanted, in_effect) in self
-            .availability
-            .wanted
-            .iter()
-            .zip(&mut self.availability.in_effect)
-        {
-            if *wanted || !busy {
-                *in_effect = *wanted;
-            }
-        }
-    }
-
     fn busy(&self) -> bool {
         self.ev_present() == Some(true) || !matches!(self.session, Session::Idle { .. })
-    }
-
-    fn publish_levels(&mut self) {
-        let permit = self.permit();
-        if let Some(permit) = permit
-            && self.settings.authorises
-            && self.published.permit != Some(permit)
-        {
-            self.published.permit = Some(permit);
-            self.outputs.push(Output::Permit(permit));
-        }
-        let limit = self.limit();
-        if self.published.limit != Some(limit) {
-            self.published.limit = Some(limit);
-            self.outputs.push(Output::Limit(limit));
-        }
-        let operative = self.availability.in_effect == [true, true];
-        if self.published.operative != Some(operative) {
-            self.published.operative = Some(operative);
-            self.outputs.push(Output::Operative(operative));
-        }
-    }
-
-    /// Catches up on what could not be stored; the first success ends the fault.
-    fn store_again(&mut self) {
-        if self
-            .store_again_at
-            .is_some_and(|at| at <= self.now.monotonic)
-        {
-            self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            let [station, connector] = self.availability.wanted;
-            let mut changes = vec![
-                Change::Availability { station, connector },
-                self.firmware_change(),
-            ];
-            changes.extend(
-                self.transactions
-                    .values()
-                    .cloned()
-                    .map(Change::PutTransaction),
-            );
-            changes.extend(self.queue.all().cloned().map(Change::PutMessage));
-            self.store(changes);
-        }
     }
 
     fn ev_present(&self) -> Option<bool> {
@@ -544,18 +531,25 @@ impl ChargePoint {
             .filter(|one| one.end.is_some())
             .count();
         let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
-        station.chain(self.store_fault).chain(full)
+        station
+            .chain(self.store_fault)
+            .chain(full)
+            .chain(self.limit_fault())
     }
 
-    /// The wall time, or without a valid one the time since start counted from 1970; never before
-    /// what the transaction has already seen, which may have begun in another process.
+    /// The wall time, never before the start of the transaction: a clock may be put back. Without
+    /// a valid one it is the time since start counted from 1970, never before what the transaction
+    /// has already seen, which may have begun in another process.
     fn timestamp(&self) -> Timestamp {
-        self.wall().unwrap_or_else(|| {
-            let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
-            let uptime = Timestamp::from_unix_millis(uptime);
-            self.transaction()
-                .map_or(uptime, |running| running.last_seen.max(uptime))
-        })
+        let running = self.transaction();
+        match self.wall() {
+            Some(wall) => running.map_or(wall, |running| running.started.max(wall)),
+            None => {
+                let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+                let uptime = Timestamp::from_unix_millis(uptime);
+                running.map_or(uptime, |running| running.last_seen.max(uptime))
+            }
+        }
     }
 
     fn message_id(&mut self) -> String {
@@ -565,18 +559,6 @@ impl ChargePoint {
         );
         self.next_message += 1;
         id
-    }
-
-    /// Changes next to each other become one: they are atomic, and one write to flash.
-    fn store(&mut self, changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
-        }
-        if let Some(Output::Store(last)) = self.outputs.last_mut() {
-            last.extend(changes);
-        } else {
-            self.outputs.push(Output::Store(changes));
-        }
     }
 
     fn note(&mut self, text: impl Into<String>) {

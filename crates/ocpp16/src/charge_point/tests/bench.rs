@@ -19,11 +19,17 @@ pub struct Bench {
     pub configured: Vec<(&'static str, String)>,
     pub permit: Option<bool>,
     pub limit: Option<DeciAmperes>,
+    /// Whether the EVSE offers no more than the limit.
+    pub evse_follows: bool,
+    evse_heard: bool,
     pub operative: Option<bool>,
     pub others: Vec<Output>,
     /// What the writer of customer.json answers; `None`: it is silent.
     pub writer: Option<bool>,
 }
+
+/// What the EVSE offers when nothing limits it.
+const RATING: DeciAmperes = DeciAmperes(160);
 
 pub fn settings(prefix: &str) -> Settings {
     let identity = BootNotification {
@@ -49,6 +55,7 @@ pub fn settings(prefix: &str) -> Settings {
             id: "first boot".to_owned(),
             system: "A".to_owned(),
         },
+        offline_after_ms: 120_000,
     }
 }
 
@@ -86,6 +93,11 @@ pub fn apply(
             Change::DeleteMessage(sequence) => {
                 stored.messages.retain(|old| old.sequence != sequence)
             }
+            Change::PutInterim(new) => {
+                stored.interim.retain(|old| old.place != new.place);
+                stored.interim.push(new);
+            }
+            Change::DeleteInterim(place) => stored.interim.retain(|old| old.place != place),
             Change::Profiles(profiles) => stored.profiles = profiles,
             Change::Availability { station, connector } => {
                 stored.station_operative = station;
@@ -112,7 +124,9 @@ impl Bench {
         let station = Station {
             session: EvseSession::Idle,
             ev_present: Some(false),
-            offered: DeciAmperes(160),
+            offered: RATING,
+            physical: None,
+            phases: None,
             recloser: None,
             faults: Vec::new(),
         };
@@ -126,6 +140,8 @@ impl Bench {
             configured: Vec::new(),
             permit: None,
             limit: None,
+            evse_follows: true,
+            evse_heard: false,
             operative: None,
             others: Vec::new(),
             writer: Some(true),
@@ -181,12 +197,16 @@ impl Bench {
     pub fn input(&mut self, input: Input) {
         let time = self.time();
         let mut written = Vec::new();
+        let mut follow = false;
         for output in self.point.handle(time, input) {
             match output {
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
                 Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
-                Output::Limit(limit) => self.limit = limit,
+                Output::Limit(limit) => {
+                    self.limit = limit;
+                    follow = self.evse_follows;
+                }
                 Output::Operative(operative) => self.operative = Some(operative),
                 Output::Configure {
                     request,
@@ -204,6 +224,7 @@ impl Bench {
                 | Output::Recloser(_)
                 | Output::Install(_)
                 | Output::Upload(_)
+                | Output::Sign(_)
                 | Output::TransferRequest { .. }
                 | Output::TransferConfirm { .. }
                 | Output::SetClock(_)
@@ -222,6 +243,10 @@ impl Bench {
                 self.input(Input::Configured { request, accepted });
             }
         }
+        if follow && self.evse_heard {
+            let offered = self.limit.map_or(RATING, |limit| limit.min(RATING));
+            self.station(|station| station.offered = offered);
+        }
     }
 
     /// Lets time pass, waking the charge point at each of its deadlines.
@@ -237,6 +262,7 @@ impl Bench {
 
     pub fn station(&mut self, change: impl FnOnce(&mut Station)) {
         change(&mut self.station);
+        self.evse_heard = true;
         let station = self.station.clone();
         self.input(Input::Station(station));
     }
@@ -383,6 +409,8 @@ impl Bench {
             configured: self.configured.clone(),
             permit: None,
             limit: None,
+            evse_follows: true,
+            evse_heard: false,
             operative: None,
             others: Vec::new(),
             writer: self.writer,

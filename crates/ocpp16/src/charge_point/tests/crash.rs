@@ -137,6 +137,8 @@ impl World {
             session: self.session,
             ev_present,
             offered: DeciAmperes(160),
+            physical: None,
+            phases: None,
             recloser: None,
             faults: Vec::new(),
         }
@@ -177,6 +179,7 @@ impl World {
                     | Output::Recloser(_)
                     | Output::Install(_)
                     | Output::Upload(_)
+                    | Output::Sign(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot
