@@ -71,6 +71,8 @@ const RULES: &[(&str, &[&str])] = &[
             "futures-util",
             "getrandom",
             "ocpp16",
+            "rcgen",
+            "ring",
             "rusqlite",
             "rustls",
             "rustls-native-certs",
@@ -82,6 +84,7 @@ const RULES: &[(&str, &[&str])] = &[
             "tokio-tungstenite",
             "topic-map",
             "tracing",
+            "x509-parser",
         ],
     ),
     (

@@ -37,7 +37,7 @@ impl Feature {
             Self::LocalAuthListManagement => false,
             Self::RemoteTrigger => true,
             Self::Reservation => false,
-            Self::Security => false,
+            Self::Security => true,
             Self::SecurityTransfers => true,
             Self::SmartCharging => true,
         }

@@ -17,6 +17,7 @@ mod message;
 mod metering;
 mod profile;
 mod reference;
+mod security;
 mod time;
 mod transaction;
 mod upload;
@@ -42,6 +43,11 @@ pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
 pub use reference::reference_page;
+pub use security::{
+    Access, CertificateAnswer, CertificateHash, CertificateOrder, CertificateUse, Certificates,
+    HashAlgorithm, InstallRefusal, MAX_CERTIFICATES, Removal, SecurityEvent, SecurityEventKind,
+    SecuritySettings, SecurityState,
+};
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{
     Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,

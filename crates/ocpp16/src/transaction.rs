@@ -9,6 +9,7 @@ use crate::message::outgoing::{
     MeterValue, MeterValues, Request, StartTransaction, StopReason, StopTransaction, payload,
 };
 use crate::profile::InstalledProfile;
+use crate::security::SecurityState;
 use crate::{IdToken, Timestamp};
 use serde_json::Value;
 
@@ -160,6 +161,8 @@ pub enum Change {
     Registered,
     /// Replace the update of the firmware.
     Firmware(Option<Box<FirmwareUpdate>>),
+    /// Replace what the security extension keeps.
+    Security(Box<SecurityState>),
 }
 
 /// The durable state as it is handed back after a restart.
@@ -181,6 +184,8 @@ pub struct Stored {
     pub registered: bool,
     /// The last one.
     pub firmware: Option<FirmwareUpdate>,
+    /// The last one.
+    pub security: SecurityState,
 }
 
 impl Default for Stored {
@@ -194,6 +199,7 @@ impl Default for Stored {
             connector_operative: true,
             registered: false,
             firmware: None,
+            security: SecurityState::default(),
         }
     }
 }

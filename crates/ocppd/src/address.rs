@@ -17,6 +17,8 @@ pub(crate) struct Address {
     pub uri: Uri,
     /// The value of the header `Authorization`.
     pub authorization: Option<String>,
+    /// The last segment of the path, percent-decoded: who this station is.
+    pub identity: Vec<u8>,
 }
 
 /// Why an `ocpp/uri` can't be used; the password is never repeated.
@@ -62,9 +64,37 @@ impl Address {
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
             authorization: credentials.map(basic).transpose()?,
+            identity: identity(&uri),
             uri,
         })
     }
+
+    /// The same over TLS: with the port that is named, else with the one of `wss`.
+    pub(crate) fn over_tls(&self) -> Self {
+        let text = self.uri.to_string();
+        let rest = text.strip_prefix("ws://");
+        let uri = rest.and_then(|rest| format!("wss://{rest}").parse::<Uri>().ok());
+        match uri {
+            Some(uri) => Self {
+                secure: true,
+                port: uri.port_u16().unwrap_or(443),
+                uri,
+                ..self.clone()
+            },
+            None => self.clone(),
+        }
+    }
+
+    /// The header `Authorization` for the identity and `password` (RFC 7617).
+    pub(crate) fn authorization(&self, password: &[u8]) -> String {
+        let credentials = [self.identity.as_slice(), b":", password].concat();
+        format!("Basic {}", STANDARD.encode(credentials))
+    }
+}
+
+fn identity(uri: &Uri) -> Vec<u8> {
+    let segment = uri.path().rsplit('/').next().unwrap_or_default();
+    decode(segment).unwrap_or_else(|_| segment.as_bytes().to_vec())
 }
 
 /// HTTP Basic (RFC 7617).
@@ -123,6 +153,31 @@ mod tests {
             (secure.secure, secure.host.as_str(), secure.port),
             (true, "::1", 8443)
         );
+    }
+
+    // Defect 48 of the field: the password is bytes, which need not be text.
+    #[test]
+    fn the_identity_authenticates_with_bytes() {
+        let address = Address::parse("ws://host/ocpp/CP%201").unwrap();
+        let header = address.authorization(&[0, 255, b':']);
+        let credentials = STANDARD.decode(header.strip_prefix("Basic ").unwrap());
+        assert_eq!(credentials.unwrap(), b"CP 1:\x00\xff:");
+    }
+
+    #[test]
+    fn tls_changes_the_scheme_and_the_port_that_is_not_named() {
+        for (plain, secure, port) in [
+            ("ws://host/CP1", "wss://host/CP1", 443),
+            ("ws://host:9000/CP1?a=b", "wss://host:9000/CP1?a=b", 9000),
+            ("wss://host:1/CP1", "wss://host:1/CP1", 1),
+        ] {
+            let address = Address::parse(plain).unwrap().over_tls();
+            assert_eq!(
+                (address.uri.to_string().as_str(), address.port),
+                (secure, port)
+            );
+            assert!(address.secure);
+        }
     }
 
     #[test]

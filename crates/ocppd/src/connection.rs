@@ -4,22 +4,27 @@
 //! the next.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use ocpp16::{Access, CertificateUse, SecurityEventKind};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::address::Address;
-use crate::tls::{self, TlsError};
+use crate::certificates::Store;
+use crate::tls::{self, TlsError, Trust};
 
 /// TCP, TLS and WebSocket handshake together.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
@@ -32,6 +37,10 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A connection that held so long was good: the next wait is the first one again.
 const GOOD_AFTER: Duration = Duration::from_secs(30);
+/// From this security profile on the connection is TLS, and the central system is verified.
+const TLS_PROFILE: u8 = 2;
+/// From this one on a certificate proves who the station is, and no password.
+const CERTIFICATE_PROFILE: u8 = 3;
 /// Frames that may wait for the loop before the socket is no longer read.
 const WAITING_FRAMES: usize = 64;
 
@@ -44,6 +53,8 @@ pub(crate) enum Event {
     Frame(String),
     /// Closed, for whatever reason.
     Closed,
+    /// It could not be opened; with the security event that this is, and its details.
+    Failed(Option<(SecurityEventKind, String)>),
 }
 
 /// What to do with one connection.
@@ -78,33 +89,67 @@ enum ConnectError {
     WebSocket(#[source] Box<tungstenite::Error>),
 }
 
+impl ConnectError {
+    fn security_event(&self) -> Option<(SecurityEventKind, String)> {
+        let kind = match self {
+            Self::Tls(error) => of_tls(error),
+            Self::WebSocket(error) => of_websocket(error),
+            Self::TimedOut | Self::Tcp(_) | Self::TlsSetup(_) | Self::HostName(_) => None,
+        };
+        kind.map(|kind| (kind, self.to_string()))
+    }
+}
+
+fn of_websocket(error: &tungstenite::Error) -> Option<SecurityEventKind> {
+    if let tungstenite::Error::Http(response) = error {
+        let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+        return refused
+            .contains(&response.status())
+            .then_some(SecurityEventKind::FailedToAuthenticateAtCentralSystem);
+    }
+    // A certificate of ours that TLS 1.3 refuses, it refuses after the handshake.
+    if let tungstenite::Error::Io(error) = error {
+        return of_tls(error);
+    }
+    None
+}
+
+fn of_tls(error: &io::Error) -> Option<SecurityEventKind> {
+    tls::security_event(error.get_ref()?.downcast_ref()?)
+}
+
+/// What there is to connect with.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub address: Address,
+    /// `ocpp/verifyCert`; from profile 2 on it is always verified.
+    pub verify_certificate: bool,
+    pub certificates: Store,
+    /// How to connect; a change holds from the next attempt on.
+    pub access: watch::Receiver<Access>,
+}
+
 /// Starts the task.
-pub(crate) fn start(
-    address: Address,
-    verify_certificate: bool,
-    ping: watch::Receiver<Ping>,
-) -> mpsc::Receiver<Event> {
-    if address.secure && !verify_certificate {
+pub(crate) fn start(line: Line, ping: watch::Receiver<Ping>) -> mpsc::Receiver<Event> {
+    let verifies = line.verify_certificate || line.access.borrow().profile >= TLS_PROFILE;
+    if line.address.secure && !verifies {
         tracing::warn!(
             "ocpp/verifyCert is false: the central system's certificate is not verified"
         );
     }
     let (events, inbox) = mpsc::channel(WAITING_FRAMES);
-    tokio::spawn(keep_connected(address, verify_certificate, ping, events));
+    tokio::spawn(keep_connected(line, ping, events));
     inbox
 }
 
-async fn keep_connected(
-    address: Address,
-    verify_certificate: bool,
-    ping: watch::Receiver<Ping>,
-    events: mpsc::Sender<Event>,
-) {
+async fn keep_connected(mut line: Line, ping: watch::Receiver<Ping>, events: mpsc::Sender<Event>) {
     let mut wait = FIRST_WAIT;
     loop {
-        match connect(&address, verify_certificate).await {
+        let access = line.access.borrow_and_update().clone();
+        let attempt = Attempt::new(&line, &access);
+        match attempt.connect().await {
             Ok(socket) => {
-                tracing::info!(uri = %address.uri, "connected");
+                tracing::info!(uri = %attempt.address.uri, profile = access.profile, "connected");
                 let opened = Instant::now();
                 let (commands, orders) = mpsc::unbounded_channel();
                 if events.send(Event::Opened(commands)).await.is_err() {
@@ -118,8 +163,18 @@ async fn keep_connected(
                 if opened.elapsed() >= GOOD_AFTER {
                     wait = FIRST_WAIT;
                 }
+                if line.access.has_changed().unwrap_or(false) {
+                    // Closed for this.
+                    continue;
+                }
             }
-            Err(error) => tracing::warn!(uri = %address.uri, "{error}"),
+            Err(error) => {
+                tracing::warn!(uri = %attempt.address.uri, profile = access.profile, "{error}");
+                let failed = Event::Failed(error.security_event());
+                if events.send(failed).await.is_err() {
+                    return;
+                }
+            }
         }
         if events.is_closed() {
             return;
@@ -149,46 +204,92 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 type Socket = WebSocketStream<Box<dyn Stream>>;
 
-async fn connect(address: &Address, verify_certificate: bool) -> Result<Socket, ConnectError> {
-    timeout(HANDSHAKE_LIMIT, shake_hands(address, verify_certificate))
-        .await
-        .map_err(|_| ConnectError::TimedOut)?
+/// One try to open a connection.
+struct Attempt<'a> {
+    address: Address,
+    access: &'a Access,
+    line: &'a Line,
 }
 
-async fn shake_hands(address: &Address, verify_certificate: bool) -> Result<Socket, ConnectError> {
-    let tcp = TcpStream::connect((address.host.as_str(), address.port))
-        .await
-        .map_err(ConnectError::Tcp)?;
-    // A limit of the central system must not wait for more bytes.
-    tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
-    let stream: Box<dyn Stream> = if address.secure {
-        let config = tls::config(verify_certificate)?;
-        let name = ServerName::try_from(address.host.clone())
-            .map_err(|_| ConnectError::HostName(address.host.clone()))?;
-        let connector = TlsConnector::from(std::sync::Arc::new(config));
-        Box::new(
-            connector
-                .connect(name, tcp)
-                .await
-                .map_err(ConnectError::Tls)?,
-        )
-    } else {
-        Box::new(tcp)
-    };
-    let mut request = ClientRequestBuilder::new(address.uri.clone()).with_sub_protocol("ocpp1.6");
-    if let Some(authorization) = &address.authorization {
-        request = request.with_header("Authorization", authorization);
+impl<'a> Attempt<'a> {
+    fn new(line: &'a Line, access: &'a Access) -> Self {
+        let address = if access.profile >= TLS_PROFILE {
+            line.address.over_tls()
+        } else {
+            line.address.clone()
+        };
+        Self {
+            address,
+            access,
+            line,
+        }
     }
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(LARGEST_MESSAGE))
-        .max_frame_size(Some(LARGEST_MESSAGE))
-        .read_buffer_size(8 << 10)
-        .write_buffer_size(0);
-    // Redirects are not followed (guide 3.3.1): they are an error here.
-    let (socket, _) = client_async_with_config(request, stream, Some(config))
-        .await
-        .map_err(|error| ConnectError::WebSocket(Box::new(error)))?;
-    Ok(socket)
+
+    async fn connect(&self) -> Result<Socket, ConnectError> {
+        timeout(HANDSHAKE_LIMIT, self.shake_hands())
+            .await
+            .map_err(|_| ConnectError::TimedOut)?
+    }
+
+    async fn shake_hands(&self) -> Result<Socket, ConnectError> {
+        let address = &self.address;
+        let tcp = TcpStream::connect((address.host.as_str(), address.port))
+            .await
+            .map_err(ConnectError::Tcp)?;
+        // A limit of the central system must not wait for more bytes.
+        tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        let stream: Box<dyn Stream> = if address.secure {
+            Box::new(self.secure(tcp).await?)
+        } else {
+            Box::new(tcp)
+        };
+        let mut request =
+            ClientRequestBuilder::new(address.uri.clone()).with_sub_protocol("ocpp1.6");
+        if let Some(authorization) = self.authorization() {
+            request = request.with_header("Authorization", authorization);
+        }
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(LARGEST_MESSAGE))
+            .max_frame_size(Some(LARGEST_MESSAGE))
+            .read_buffer_size(8 << 10)
+            .write_buffer_size(0);
+        // Redirects are not followed (guide 3.3.1): they are an error here.
+        let (socket, _) = client_async_with_config(request, stream, Some(config))
+            .await
+            .map_err(|error| ConnectError::WebSocket(Box::new(error)))?;
+        Ok(socket)
+    }
+
+    async fn secure(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let store = &self.line.certificates;
+        let roots = store.roots(CertificateUse::CentralSystemRoot);
+        let trust = match self.access.profile {
+            TLS_PROFILE.. if !roots.is_empty() => Trust::Only(roots),
+            TLS_PROFILE.. => Trust::System(roots),
+            _ if self.line.verify_certificate => Trust::System(roots),
+            _ => Trust::Unverified,
+        };
+        let proves = self.access.profile >= CERTIFICATE_PROFILE;
+        let identity = proves.then(|| store.identity()).flatten();
+        let config = tls::config(trust, identity)?;
+        let host = &self.address.host;
+        let name =
+            ServerName::try_from(host.clone()).map_err(|_| ConnectError::HostName(host.clone()))?;
+        TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .map_err(ConnectError::Tls)
+    }
+
+    fn authorization(&self) -> Option<String> {
+        if self.access.profile >= CERTIFICATE_PROFILE {
+            return None;
+        }
+        match &self.access.password {
+            Some(password) => Some(self.address.authorization(password)),
+            None => self.address.authorization.clone(),
+        }
+    }
 }
 
 /// Serves one connection to its end; the reason for the end.

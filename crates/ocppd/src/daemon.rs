@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
-    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
+    Access, ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
     StopReason, Stored, Time, Timestamp, hide_credentials,
 };
 use tokio::sync::{mpsc, watch};
@@ -14,11 +14,13 @@ use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
 use topics::{AuthorizationResult, Availability, CurrentLimit};
 
+use crate::certificates::Clerk;
 use crate::configuration;
-use crate::connection::{self, Command, Event, Ping};
+use crate::connection::{self, Command, Event, Line, Ping};
 use crate::data_transfer::{self, Services};
 use crate::database::Database;
 use crate::installer;
+use crate::security_log::SecurityLog;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started, signed_request};
 use crate::upload::Uploader;
@@ -49,7 +51,18 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let (ping, ping_changes) = watch::channel(ping_of(&point));
     let uploads = Uploader::new(&station.state_dir, station.logs);
     let (uploads, mut upload_ends) = uploads;
-    let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
+    let (access, access_changes) = watch::channel(point.access());
+    let line = Line {
+        address: station.address,
+        verify_certificate: station.verify_certificate,
+        certificates: station.certificates.clone(),
+        access: access_changes,
+    };
+    let mut events = connection::start(line, ping_changes);
+    let certificates = station
+        .certificates
+        .start()
+        .map_err(|error| Error::failed("start a thread", error.to_string()))?;
     Levels::subscribe(&context.bus);
     configuration::subscribe(&context.bus);
     Services::subscribe(&context.bus);
@@ -77,6 +90,9 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         set_clock_command: station.set_clock_command,
         uploads,
         installer,
+        access,
+        certificates,
+        security_log: station.security_log,
     };
     if daemon.now().wall.is_some() {
         daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
@@ -93,6 +109,9 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 Some(event) => daemon.connection_event(event).await,
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
+            Some((answer, known)) = daemon.certificates.answer() => {
+                daemon.handle(Input::Certificate(Box::new(answer), known)).await;
+            }
             Some((number, outcome)) = upload_ends.recv() => {
                 daemon.handle(Input::UploadEnded { number, outcome }).await;
             }
@@ -155,6 +174,10 @@ struct Daemon {
     set_clock_command: Option<String>,
     uploads: Uploader,
     installer: installer::Watched,
+    /// How to connect.
+    access: watch::Sender<Access>,
+    certificates: Clerk,
+    security_log: SecurityLog,
 }
 
 impl Daemon {
@@ -202,9 +225,10 @@ impl Daemon {
                 self.handle(Input::SocketOpened).await;
             }
             Event::Frame(text) => {
-                tracing::debug!(frame = hide_credentials(&text), "received");
+                tracing::debug!(frame = without_secrets(&text), "received");
                 self.handle(Input::Frame(text)).await;
             }
+            Event::Failed(reason) => self.handle(Input::ConnectionFailed(reason)).await,
             Event::Closed => {
                 self.commands = None;
                 self.bus.publish(&topics::OCPP_ONLINE, &false);
@@ -289,6 +313,14 @@ impl Daemon {
                     });
                 }
             },
+            Output::Connect(access) => {
+                tracing::info!(profile = access.profile, "connecting anew");
+                // Also when it is the same: the station's certificate may be another.
+                self.access.send_replace(access);
+                self.command(Command::Close);
+            }
+            Output::Certificate(order) => self.certificates.order(*order),
+            Output::SecurityEvent(event) => self.security_log.add(&event),
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");
@@ -404,6 +436,15 @@ impl Daemon {
 
 fn current_limit(limit: Option<DeciAmperes>) -> CurrentLimit {
     CurrentLimit::from_deciamperes(limit.map(|DeciAmperes(deci)| deci))
+}
+
+/// A received frame as it may be logged.
+fn without_secrets(text: &str) -> String {
+    if text.to_ascii_lowercase().contains("authorizationkey") {
+        "with an AuthorizationKey, not shown".to_owned()
+    } else {
+        hide_credentials(text)
+    }
 }
 
 /// Runs a command of the configuration, its words separated by blanks, beside the loop.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-use customer_config::{ConfigError, write_atomically};
+use customer_config::ConfigError;
+
+use crate::private_file;
 
 /// The file below the state directory.
 pub(crate) const FILE: &str = "ocpp_data.json";
@@ -26,7 +28,8 @@ pub(crate) fn load(state_dir: &Path) -> BTreeMap<String, String> {
     })
 }
 
-/// Adds one change, atomically: a crash leaves the old or the new file.
+/// Adds one change, atomically: a crash leaves the old or the new file. It holds the
+/// AuthorizationKey, so it is private.
 ///
 /// # Errors
 /// When the file can't be written.
@@ -34,7 +37,8 @@ pub(crate) fn save(state_dir: &Path, name: &str, value: &str) -> Result<(), Conf
     let mut all = load(state_dir);
     all.insert(name.to_owned(), value.to_owned());
     let text = serde_json::Value::from_iter(all).to_string();
-    write_atomically(&state_dir.join(FILE), &text)
+    let path = state_dir.join(FILE);
+    private_file::write(&path, &text).map_err(|source| ConfigError::Write { path, source })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 mod address;
 mod archive;
 mod boot;
+mod certificates;
 mod configuration;
 mod connection;
 mod daemon;
@@ -19,6 +20,8 @@ mod data_transfer;
 mod database;
 mod installer;
 mod keys;
+mod private_file;
+mod security_log;
 mod settings;
 mod station;
 mod tls;

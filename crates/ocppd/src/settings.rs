@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use customer_config::{Customer, OcppAccess, UserAuthentication};
 use daemon_kit::{Arguments, Error};
-use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
+use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, SecuritySettings, Settings};
 
 use crate::address::Address;
 use crate::archive::Logs;
+use crate::certificates::Store;
+use crate::security_log::SecurityLog;
 use crate::station::Peripherals;
 use crate::{boot, data_transfer, keys};
 
@@ -30,6 +32,8 @@ pub(crate) struct Station {
     pub reboot_command: String,
     pub set_clock_command: Option<String>,
     pub logs: Logs,
+    pub certificates: Store,
+    pub security_log: SecurityLog,
 }
 
 /// The least time between two StatusNotifications of a connector. The guide's 10 s (3.4 table 14)
@@ -63,10 +67,20 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
             tracing::warn!("{}: {error}; ignored", keys::FILE);
         }
     }
+    let certificates = Store::new(&arguments.state_dir, &certificate_name(&customer, &address));
+    let security_log = SecurityLog::new(&arguments.state_dir);
+    let security = SecuritySettings {
+        certificates: certificates.known(),
+        password_in_uri: address.authorization.is_some(),
+        sets_clock: arguments.option("set-clock-command").is_some(),
+        log_is_empty: security_log.is_empty(),
+    };
     Ok(Configured::On(Box::new(Station {
+        certificates,
+        security_log,
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer, arguments)?,
+        settings: settings(&customer, security, arguments)?,
         logs: Logs::new(arguments),
         peripherals: Peripherals {
             meter: customer.port().meter.enable,
@@ -94,7 +108,19 @@ fn offline_after(arguments: &Arguments) -> Result<u64, Error> {
     Ok(u64::from(seconds) * 1000)
 }
 
-fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Error> {
+/// White paper, section 2.6: the serial number; where there is none, what the address ends with.
+fn certificate_name(customer: &Customer, address: &Address) -> String {
+    match customer.ocpp.charge_point_serial_number.as_str() {
+        "" => String::from_utf8_lossy(&address.identity).into_owned(),
+        serial => serial.to_owned(),
+    }
+}
+
+fn settings(
+    customer: &Customer,
+    security: SecuritySettings,
+    arguments: &Arguments,
+) -> Result<Settings, Error> {
     let identity = BootNotification {
         charge_point_vendor: required("chargePointVendor", &customer.ocpp.charge_point_vendor),
         charge_point_model: required("chargePointModel", &customer.ocpp.charge_point_model),
@@ -117,6 +143,7 @@ fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Erro
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
         boot: boot::read(Path::new(arguments.option("proc").unwrap_or("/proc"))),
         offline_after_ms: offline_after(arguments)?,
+        security,
     })
 }
 

@@ -2,24 +2,50 @@
 
 use std::sync::Arc;
 
+use ocpp16::SecurityEventKind;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error,
+    PeerIncompatible, RootCertStore, SignatureScheme,
 };
+
+use crate::certificates::Identity;
 
 /// 2024-01-01T00:00:00Z: a clock that shows less was never set.
 const EARLIEST_VALID_S: u64 = 1_704_067_200;
 /// Certificates in a chain, each of which may be younger than an unset clock.
 const LONGEST_CHAIN: usize = 8;
 
+/// How a central system refuses our cipher suites, and our certificate.
+const CIPHER_SUITE: [AlertDescription; 2] = [
+    AlertDescription::HandshakeFailure,
+    AlertDescription::InsufficientSecurity,
+];
+const OUR_CERTIFICATE: [AlertDescription; 9] = [
+    AlertDescription::AccessDenied,
+    AlertDescription::BadCertificate,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateRequired,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::DecryptError,
+    AlertDescription::UnknownCA,
+    AlertDescription::UnsupportedCertificate,
+];
+/// What a central system is that speaks only old versions.
+const VERSION: [PeerIncompatible; 2] = [
+    PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+    PeerIncompatible::ServerDoesNotSupportTls12Or13,
+];
+
 /// Why no TLS connection can be tried.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    #[error("the system trusts no certificate authority")]
+    #[error("there is no certificate authority to trust")]
     NoRoots,
     #[error("TLS can't be set up: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
@@ -27,36 +53,89 @@ pub(crate) enum TlsError {
     Config(#[from] Error),
 }
 
+/// Who vouches for the central system.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// Nobody: its certificate is not verified.
+    Unverified,
+    /// The certificate authorities of the system, and these.
+    System(Vec<CertificateDer<'static>>),
+    /// These alone.
+    Only(Vec<CertificateDer<'static>>),
+}
+
 /// The configuration of a connection. The system's certificates are read anew each time, so that
 /// `update-ca-certificates` takes effect without a restart.
 ///
 /// # Errors
-/// When certificates are to be verified and the system trusts none.
-pub(crate) fn config(verify_certificate: bool) -> Result<ClientConfig, TlsError> {
+/// When certificates are to be verified and there is none to trust, or when the station's own
+/// certificate and key can't be used.
+pub(crate) fn config(trust: Trust, identity: Option<Identity>) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let checks = if verify_certificate {
-        Some(trusted(&provider)?)
-    } else {
-        None
+    let checks = match trust {
+        Trust::Unverified => None,
+        Trust::System(more) => {
+            let mut certificates = of_the_system();
+            certificates.extend(more);
+            Some(trusted(certificates, &provider)?)
+        }
+        Trust::Only(certificates) => Some(trusted(certificates, &provider)?),
     };
     let verifier = Verifier {
         checks,
         provider: Arc::clone(&provider),
     };
-    Ok(ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(match identity {
+        Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    })
 }
 
-fn trusted(provider: &Arc<CryptoProvider>) -> Result<Trusted, TlsError> {
+/// The security event that a failed handshake is; `None` for what is no matter of security.
+pub(crate) fn security_event(error: &Error) -> Option<SecurityEventKind> {
+    if let Error::InvalidCertificate(_) = error {
+        return Some(SecurityEventKind::InvalidCentralSystemCertificate);
+    }
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else goes wrong is none"
+    )]
+    let (alert, incompatibility) = match error {
+        Error::AlertReceived(alert) => (Some(alert), None),
+        Error::PeerIncompatible(incompatibility) => (None, Some(incompatibility)),
+        _ => (None, None),
+    };
+    let is_alert = |alerts: &[AlertDescription]| alert.is_some_and(|one| alerts.contains(one));
+    let is = |these: &[PeerIncompatible]| incompatibility.is_some_and(|one| these.contains(one));
+    if is_alert(&CIPHER_SUITE) || is(&[PeerIncompatible::NoCipherSuitesInCommon]) {
+        Some(SecurityEventKind::InvalidTlsCipherSuite)
+    } else if is_alert(&[AlertDescription::ProtocolVersion]) || is(&VERSION) {
+        Some(SecurityEventKind::InvalidTlsVersion)
+    } else if is_alert(&OUR_CERTIFICATE) {
+        Some(SecurityEventKind::FailedToAuthenticateAtCentralSystem)
+    } else {
+        None
+    }
+}
+
+fn of_the_system() -> Vec<CertificateDer<'static>> {
     let found = rustls_native_certs::load_native_certs();
     for error in found.errors {
         tracing::warn!("{error}");
     }
+    found.certs
+}
+
+fn trusted(
+    certificates: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Trusted, TlsError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs.iter().cloned());
+    roots.add_parsable_certificates(certificates.iter().cloned());
     if roots.is_empty() {
         return Err(TlsError::NoRoots);
     }
@@ -64,7 +143,7 @@ fn trusted(provider: &Arc<CryptoProvider>) -> Result<Trusted, TlsError> {
         .build()?;
     Ok(Trusted {
         web,
-        installed: found.certs,
+        installed: certificates,
     })
 }
 

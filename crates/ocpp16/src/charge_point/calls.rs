@@ -47,7 +47,7 @@ impl ChargePoint {
             Request::LocalList(request) => self.local_list(id, &request),
             Request::RemoteTrigger(request) => self.remote_trigger(&request),
             Request::Reservation(request) => self.reservation(id, &request),
-            Request::Security(request) => self.security(id, &request),
+            Request::Security(request) => self.security(id, request),
             Request::SmartCharging(request) => self.smart_charging(request),
         }
     }

@@ -23,6 +23,7 @@ use crate::message::notification::{
     FirmwareStatus, FirmwareStatusNotification, SignedFirmwareStatus,
     SignedFirmwareStatusNotification,
 };
+use crate::security::SecurityEventKind;
 use crate::transaction::Change;
 use crate::{CallError, ErrorCode, Location, Millis, Timestamp};
 
@@ -269,11 +270,17 @@ impl ChargePoint {
         self.enter(Phase::Ended(outcome));
         self.tell_firmware(outcome.status());
         match outcome {
-            FirmwareOutcome::Installed => self.note("firmware update: the new firmware runs"),
+            FirmwareOutcome::Installed => {
+                self.note("firmware update: the new firmware runs");
+                self.raise(SecurityEventKind::FirmwareUpdated, "");
+            }
             FirmwareOutcome::DownloadFailed
             | FirmwareOutcome::InstallationFailed
             | FirmwareOutcome::InvalidSignature => {
                 self.warn(format!("firmware update ended: {outcome:?}"));
+                if outcome == FirmwareOutcome::InvalidSignature {
+                    self.raise(SecurityEventKind::InvalidFirmwareSignature, "");
+                }
             }
         }
     }

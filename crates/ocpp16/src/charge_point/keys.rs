@@ -49,6 +49,12 @@ impl ChargePoint {
                 return Some(status("Rejected"));
             }
         };
+        if matches!(
+            setting.key,
+            Some(Key::AuthorizationKey | Key::SecurityProfile)
+        ) {
+            return Some(self.change_access(setting));
+        }
         match setting.key.map_or(Kept::Customer, Key::kept) {
             Kept::Customer => self.write(call, setting),
             Kept::Here => {

@@ -9,6 +9,7 @@ use crate::configuration::Key;
 use crate::frame::{self, Frame, FrameError};
 use crate::message::answer::{self, Boot, IdTagInfo, RegistrationStatus};
 use crate::message::outgoing::{Authorize, Request, payload};
+use crate::security::SecurityEventKind;
 use crate::{IdToken, Millis};
 
 /// Unanswered CALLs in a row, without any other frame, after which the peer counts as gone.
@@ -114,6 +115,7 @@ impl Link {
 
 impl ChargePoint {
     pub(super) fn socket_opened(&mut self) {
+        self.access_proven();
         let now = self.now.monotonic;
         let link = &mut self.link;
         link.open = true;
@@ -134,6 +136,7 @@ impl ChargePoint {
         self.forget_deferred();
         self.pending.clear();
         self.forget_transfers();
+        self.forget_certificate_calls();
         if let Some(outstanding) = self.link.outstanding.take() {
             self.unanswered(outstanding.kind);
         }
@@ -163,10 +166,14 @@ impl ChargePoint {
             }) => self.error(&id, &code, &description, details),
             Err(FrameError::Answerable { id, error }) => {
                 self.warn(format!("CALL {id} answered with {error}"));
+                self.raise_seldom(SecurityEventKind::InvalidMessages, &error.to_string());
                 self.outputs
                     .push(Output::Send(frame::call_error(&id, &error)));
             }
-            Err(error @ FrameError::Unanswerable(_)) => self.warn(error.to_string()),
+            Err(error @ FrameError::Unanswerable(_)) => {
+                self.warn(error.to_string());
+                self.raise_seldom(SecurityEventKind::InvalidMessages, &error.to_string());
+            }
         }
     }
 
@@ -329,12 +336,9 @@ impl ChargePoint {
             | Kind::FirmwareStatus
             | Kind::LogStatus
             | Kind::SignedFirmwareStatus => self.notice_told(kind),
-            Kind::DataTransfer
-            | Kind::MeterKey
-            | Kind::MeterValues
-            | Kind::SecurityEvent
-            | Kind::SignCertificate
-            | Kind::Status { .. } => {}
+            Kind::DataTransfer | Kind::MeterKey | Kind::MeterValues | Kind::Status { .. } => {}
+            Kind::SecurityEvent => self.security_event_told(),
+            Kind::SignCertificate => self.certificate_request_answered(payload),
             Kind::Forwarded { number } => self.forwarded_answered(number, payload),
             Kind::Transaction => self.transaction_message_answered(payload, &mut remarks),
         }
@@ -366,9 +370,9 @@ impl ChargePoint {
             | Kind::Heartbeat
             | Kind::MeterKey
             | Kind::MeterValues
-            | Kind::SecurityEvent
             | Kind::SignCertificate
             | Kind::Status { .. } => {}
+            Kind::SecurityEvent => self.security_event_told(),
         }
     }
 
@@ -405,8 +409,8 @@ impl ChargePoint {
             | Kind::Heartbeat
             | Kind::MeterKey
             | Kind::MeterValues
-            | Kind::SecurityEvent
             | Kind::SignCertificate => {}
+            Kind::SecurityEvent => self.security_event_lost(),
         }
     }
 }

@@ -10,8 +10,10 @@
 //! Every input ends in the same pass over all deadlines and levels ([`ChargePoint::advance`]):
 //! what is published follows from the state, not from the path that led to it.
 
+mod access;
 mod authorization;
 mod calls;
+mod certificates;
 mod charging_profiles;
 mod data_transfer;
 mod deferred;
@@ -27,6 +29,7 @@ mod reporting;
 mod reservation;
 mod reset;
 mod security;
+mod security_events;
 mod session;
 mod signed_values;
 mod storing;
@@ -39,7 +42,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use access::Trial;
 use authorization::Asking;
+use certificates::CertificateKeeping;
 use data_transfer::Transfers;
 pub use data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use deferred::Deferred;
@@ -50,6 +55,7 @@ use keys::Pending;
 use link::Link;
 use notices::Notices;
 use reporting::Reporting;
+use security_events::SecurityEvents;
 use session::Session;
 use signed_values::Signing;
 pub use signed_values::{Moment, SignedRequest};
@@ -60,6 +66,10 @@ use crate::firmware_update::{Boot, FirmwareOrder, Installer};
 use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
+use crate::security::{
+    Access, CertificateAnswer, CertificateOrder, Certificates, SecurityEvent, SecurityEventKind,
+    SecuritySettings,
+};
 use crate::time::Clock;
 use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::upload::{Upload, UploadFailure};
@@ -91,6 +101,8 @@ pub struct Settings {
     /// How long a user waits after the start for the first connection, in ms; then what holds
     /// offline holds (guide 3.4 table 14: 120 s).
     pub offline_after_ms: u64,
+    /// What the security extension needs to know.
+    pub security: SecuritySettings,
 }
 
 /// Something that happened.
@@ -100,6 +112,8 @@ pub enum Input {
     SocketOpened,
     /// The WebSocket is gone.
     SocketClosed,
+    /// No WebSocket could be opened; where it is one, with the security event and its details.
+    ConnectionFailed(Option<(SecurityEventKind, String)>),
     /// A text frame came.
     Frame(String),
     /// The levels of the station; all of them, each time.
@@ -182,6 +196,8 @@ pub enum Input {
         /// How it went.
         outcome: Result<(), UploadFailure>,
     },
+    /// What became of [`Output::Certificate`], and what is installed after it.
+    Certificate(Box<CertificateAnswer>, Certificates),
     /// Nothing but time.
     Tick,
 }
@@ -277,6 +293,12 @@ pub enum Output {
         /// Its value as OCPP writes it.
         value: String,
     },
+    /// Connect in this way from now on: close the connection after what was sent, and open one.
+    Connect(Access),
+    /// Take care of a certificate.
+    Certificate(Box<CertificateOrder>),
+    /// Add an event to the security log.
+    SecurityEvent(SecurityEvent),
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -329,6 +351,11 @@ pub struct ChargePoint {
     firmware: Firmware,
     uploads: Uploads,
     notices: Notices,
+    security_events: SecurityEvents,
+    certificates: CertificateKeeping,
+    trial: Option<Trial>,
+    /// Whether [`Output::Connect`] is due.
+    connect_anew: bool,
 }
 
 /// `ChangeAvailability`: what is wanted, and what is in effect until the EV leaves.
@@ -362,6 +389,7 @@ impl ChargePoint {
         if stored.transactions.iter().all(|one| one.end.is_some()) {
             profiles.clear_transaction();
         }
+        let certificates = CertificateKeeping::new(settings.security.certificates);
         Self {
             settings,
             configuration,
@@ -403,6 +431,10 @@ impl ChargePoint {
             firmware: Firmware::new(stored.firmware),
             uploads: Uploads::default(),
             notices: Notices::default(),
+            security_events: SecurityEvents::new(stored.security),
+            certificates,
+            trial: None,
+            connect_anew: false,
         }
     }
 
@@ -413,6 +445,7 @@ impl ChargePoint {
         match input {
             Input::SocketOpened => self.socket_opened(),
             Input::SocketClosed => self.socket_closed(),
+            Input::ConnectionFailed(reason) => self.connection_failed(reason),
             Input::Frame(text) => self.frame(&text),
             Input::Station(station) => self.station = Some(station),
             Input::Reading(reading) => self.take_reading(reading),
@@ -445,6 +478,7 @@ impl ChargePoint {
             Input::InstallerGaveUp => self.installer_gave_up(),
             Input::FirmwareSignature(valid) => self.signature_checked(valid),
             Input::UploadEnded { number, outcome } => self.upload_ended(number, outcome),
+            Input::Certificate(answer, known) => self.certificate_answered(*answer, known),
             Input::Tick => {}
         }
         self.advance();
@@ -466,6 +500,8 @@ impl ChargePoint {
             self.firmware_deadline(),
             self.upload_deadline(),
             self.limit_watch_deadline(),
+            self.security_events_deadline(),
+            self.certificates_deadline(),
             self.save_profiles_at,
             self.store_again_at,
             self.reset_by,
@@ -508,7 +544,12 @@ impl ChargePoint {
         self.advance_firmware();
         self.advance_upload();
         self.tell_notices();
+        self.answer_for_certificates();
+        self.note_start();
+        self.renew_certificate();
+        self.tell_security_event();
         self.send_next();
+        self.advance_access();
         self.advance_reset();
     }
 

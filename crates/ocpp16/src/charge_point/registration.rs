@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::configuration::Key;
 use crate::message::answer::{Boot, RegistrationStatus};
 use crate::message::outgoing::Heartbeat;
+use crate::security::SecurityEventKind;
 use crate::transaction::Change;
 
 /// Until a BootNotification is repeated that got no usable answer.
@@ -100,6 +101,9 @@ impl ChargePoint {
     pub(super) fn take_time(&mut self, time: Option<Timestamp>) {
         let Some(time) = time else { return };
         if self.configuration.flag(Key::UseAsTimeSource) && self.clock.synchronise(self.now, time) {
+            if self.settings.security.sets_clock {
+                self.raise_seldom(SecurityEventKind::SettingSystemTime, &format!("to {time}"));
+            }
             self.outputs.push(Output::SetClock(time));
         }
     }

@@ -6,6 +6,7 @@ use super::calls::status;
 use super::session::Session;
 use super::{ChargePoint, Output};
 use crate::message::outgoing::StopReason;
+use crate::security::SecurityEventKind;
 use crate::transaction::Change;
 
 /// How long a soft reset waits for the delivery of messages, which are stored anyway.
@@ -30,6 +31,8 @@ impl ChargePoint {
         };
         let by = self.now.monotonic.after_seconds(seconds);
         self.reset_by = Some(self.reset_by.map_or(by, |earlier| earlier.min(by)));
+        let kind = if hard { "hard reset" } else { "soft reset" };
+        self.raise(SecurityEventKind::ResetOrReboot, kind);
         self.end_transaction(reason, None);
         status("Accepted")
     }

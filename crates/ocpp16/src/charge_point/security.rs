@@ -1,25 +1,37 @@
-//! The security extension: certificates and security events. Not carried out yet.
+//! The security extension: its requests. Events, certificates and access have files of their own.
 
 use super::ChargePoint;
 use super::calls::Answer;
-use crate::CallError;
 use crate::message::incoming::security::Security;
+use crate::security::CertificateOrder;
 
 impl ChargePoint {
-    pub(super) fn security(&mut self, _call: &str, request: &Security) -> Answer {
-        match request {
-            Security::CertificateSigned { .. } => {
-                Err(CallError::not_supported("CertificateSigned"))
+    pub(super) fn security(&mut self, id: &str, request: Security) -> Answer {
+        let call = id.to_owned();
+        let order = match request {
+            Security::CertificateSigned { chain } => CertificateOrder::Accept { call, chain },
+            Security::DeleteCertificate(certificate) => CertificateOrder::Remove {
+                call,
+                certificate,
+                keep_last_root: self.verifies_central_system(),
+            },
+            Security::GetInstalledCertificateIds(certificate_use) => CertificateOrder::List {
+                call,
+                certificate_use,
+            },
+            Security::GetLog(request) => return self.get_log(&request),
+            Security::InstallCertificate {
+                certificate_use,
+                certificate,
+            } => CertificateOrder::Install {
+                call,
+                certificate_use,
+                certificate,
+            },
+            Security::SignedUpdateFirmware(request) => {
+                return self.update_signed_firmware(&request);
             }
-            Security::DeleteCertificate(_) => Err(CallError::not_supported("DeleteCertificate")),
-            Security::GetInstalledCertificateIds(_) => {
-                Err(CallError::not_supported("GetInstalledCertificateIds"))
-            }
-            Security::GetLog(request) => self.get_log(request),
-            Security::InstallCertificate { .. } => {
-                Err(CallError::not_supported("InstallCertificate"))
-            }
-            Security::SignedUpdateFirmware(request) => self.update_signed_firmware(request),
-        }
+        };
+        Ok(self.order_certificate(id, order))
     }
 }

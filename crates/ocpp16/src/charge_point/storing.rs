@@ -42,6 +42,7 @@ impl ChargePoint {
             let mut changes = vec![
                 Change::Availability { station, connector },
                 self.firmware_change(),
+                self.security_change(),
             ];
             changes.extend(
                 self.transactions

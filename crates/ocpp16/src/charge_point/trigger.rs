@@ -42,7 +42,10 @@ impl ChargePoint {
                 self.trigger_log_status();
                 true
             }
-            (Trigger::SignChargePointCertificate, _) => return status("NotImplemented"),
+            (Trigger::SignChargePointCertificate, _) => {
+                self.trigger_certificate_request();
+                true
+            }
             (Trigger::Heartbeat, _) => {
                 self.trigger_heartbeat();
                 true

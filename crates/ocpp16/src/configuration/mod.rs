@@ -9,6 +9,7 @@ pub(crate) use table::{Kept, MAX_REQUESTED_KEYS};
 use crate::CiString;
 use crate::feature::Feature;
 use crate::metering::{Reading, Selection};
+use crate::security::{AUTHORIZATION_KEY, password};
 
 /// A change that is refused; the old value stays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,6 +148,7 @@ impl Configuration {
             | Form::Measurands
             | Form::PhaseRotation
             | Form::Text(..)
+            | Form::AuthorizationKey
             | Form::WebSocketUri
             | Form::Fixed => ChangeError::Value {
                 name: specification.name.to_owned(),
@@ -345,6 +347,7 @@ impl Specification {
                 .join(" or "),
             Form::Measurands => "measurands, separated by commas".to_owned(),
             Form::PhaseRotation => "a list such as 0.RST,1.RST".to_owned(),
+            Form::AuthorizationKey => AUTHORIZATION_KEY.to_owned(),
             Form::Text(least, most) => format!("a text of {least} to {most} characters"),
             Form::WebSocketUri => "ws://host/identity or wss://host/identity".to_owned(),
             Form::Fixed => format!("{}, all that can be carried out", self.default),
@@ -413,6 +416,10 @@ impl Specification {
                     Err(self.allowed())
                 }
             }
+            Form::AuthorizationKey => match password(value) {
+                Some(_) => Ok(value.to_owned()),
+                None => Err(self.allowed()),
+            },
             Form::Text(least, most) => {
                 if (least..=most).contains(&value.chars().count()) {
                     Ok(value.to_owned())

@@ -91,6 +91,8 @@ pub(super) enum Form {
     PhaseRotation,
     /// At least and at most so many characters.
     Text(usize, usize),
+    /// A password for HTTP Basic.
+    AuthorizationKey,
     /// `ws://` or `wss://` in lower case, and a host.
     WebSocketUri,
     /// The default is all that can be carried out; the standard has the key writable.
@@ -200,7 +202,7 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
     key(
         Key::AuthorizationKey,
         "AuthorizationKey",
-        Form::Text(16, 40),
+        Form::AuthorizationKey,
         "",
     )
     .of(Feature::Security)
@@ -443,16 +445,16 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
     )
     .of(Feature::LocalAuthListManagement),
     key(
-        Key::StopTransactionMaxMeterValues,
-        "StopTransactionMaxMeterValues",
-        Form::Range(2, 500),
-        "200",
-    ),
-    key(
         Key::SendMeterPublicKeyOnBootNotification,
         "sendMeterPublicKeyOnBootNotification",
         Form::Boolean,
         "true",
+    ),
+    key(
+        Key::StopTransactionMaxMeterValues,
+        "StopTransactionMaxMeterValues",
+        Form::Range(2, 500),
+        "200",
     ),
     key(
         Key::StopTransactionOnEVSideDisconnect,

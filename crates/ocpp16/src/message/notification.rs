@@ -1,6 +1,5 @@
 //! Requests of the charge point about firmware, logs, security and vendor data. Optional fields that
 //! are `None` are left out.
-#![allow(dead_code, reason = "some features do not send theirs yet")]
 
 use serde::Serialize;
 
@@ -79,6 +78,10 @@ impl Request for SignedFirmwareStatusNotification {
 
 /// `FirmwareStatusEnumType` of the security white paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[allow(
+    dead_code,
+    reason = "part of the wire; this station never reports some"
+)]
 pub(crate) enum SignedFirmwareStatus {
     Downloaded,
     DownloadFailed,
@@ -112,6 +115,10 @@ impl Request for LogStatusNotification {
 
 /// `UploadLogStatusEnumType` of the security white paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[allow(
+    dead_code,
+    reason = "part of the wire; this station never reports some"
+)]
 pub(crate) enum LogStatus {
     BadMessage,
     Idle,

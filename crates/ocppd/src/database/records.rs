@@ -121,6 +121,11 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
             .inspect_err(|error| tracing::error!("the firmware update is forgotten: {error}"))
             .unwrap_or_default()
     });
+    let security = value(connection, "security")?.and_then(|text| {
+        serde_json::from_str(&text)
+            .inspect_err(|error| tracing::error!("waiting security events are forgotten: {error}"))
+            .ok()
+    });
     let flag = |name: &str, default: bool| {
         Ok(value(connection, name)?.map_or(default, |value| value == "1"))
     };
@@ -133,6 +138,7 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         connector_operative: flag("connector_operative", true)?,
         registered: flag("registered", false)?,
         firmware,
+        security: security.unwrap_or_default(),
     })
 }
 
@@ -158,6 +164,7 @@ pub(super) fn apply(
         }
         Change::Registered => put_value(transaction, "registered", digit(true)),
         Change::Firmware(update) => put_value(transaction, "firmware", &json("station", update)?),
+        Change::Security(state) => put_value(transaction, "security", &json("station", state)?),
         Change::Configuration { name, value } => {
             keys::save(state_dir, name, value).map_err(DatabaseError::Keys)
         }

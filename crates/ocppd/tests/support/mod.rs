@@ -7,6 +7,7 @@
     reason = "each test program uses its part, and a test ends where it fails"
 )]
 
+pub mod authority;
 mod broker;
 pub mod file_server;
 mod mqtt;

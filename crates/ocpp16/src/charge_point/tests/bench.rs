@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Boot, BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
-    Fault, Input, Millis, Output, Reading, Settings, Station, Stored, Time, Timestamp,
+    Fault, Input, Millis, Output, Reading, SecuritySettings, Settings, Station, Stored, Time,
+    Timestamp,
 };
 
 pub struct Bench {
@@ -56,6 +57,7 @@ pub fn settings(prefix: &str) -> Settings {
             system: "A".to_owned(),
         },
         offline_after_ms: 120_000,
+        security: SecuritySettings::default(),
     }
 }
 
@@ -105,6 +107,7 @@ pub fn apply(
             }
             Change::Configuration { name, value } => configured.push((name, value)),
             Change::Registered => stored.registered = true,
+            Change::Security(state) => stored.security = *state,
             Change::Firmware(update) => stored.firmware = update.map(|update| *update),
         }
     }
@@ -120,7 +123,9 @@ impl Bench {
         )
     }
 
-    pub fn with(settings: Settings, configuration: Configuration, stored: Stored) -> Self {
+    pub fn with(settings: Settings, configuration: Configuration, mut stored: Stored) -> Self {
+        // The board has been running for a while.
+        stored.security.boot.clone_from(&settings.boot.id);
         let station = Station {
             session: EvseSession::Idle,
             ev_present: Some(false),
@@ -172,6 +177,14 @@ impl Bench {
         self.answer("StatusNotification", json!({}));
         self.answer("StatusNotification", json!({}));
         self.expect_silence();
+    }
+
+    /// As [`Self::connect`], with security events to follow.
+    pub fn connect_with_events(&mut self) {
+        self.input(Input::SocketOpened);
+        self.accept_boot();
+        self.answer("StatusNotification", json!({}));
+        self.answer("StatusNotification", json!({}));
     }
 
     pub fn accept_boot(&mut self) {
@@ -227,6 +240,9 @@ impl Bench {
                 | Output::Sign(_)
                 | Output::TransferRequest { .. }
                 | Output::TransferConfirm { .. }
+                | Output::Connect(_)
+                | Output::Certificate(_)
+                | Output::SecurityEvent(_)
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot

@@ -180,6 +180,9 @@ impl World {
                     | Output::Install(_)
                     | Output::Upload(_)
                     | Output::Sign(_)
+                    | Output::Connect(_)
+                    | Output::Certificate(_)
+                    | Output::SecurityEvent(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot

@@ -16,6 +16,7 @@ mod profiles;
 mod queue;
 mod records;
 mod restart;
+mod security;
 mod signed;
 mod signed_firmware;
 mod status;

@@ -1,9 +1,9 @@
 //! The security extension (OCA white paper "Improved security for OCPP 1.6-J", edition 3).
 //! `ExtendedTriggerMessage` is in `remote_trigger`.
-#![allow(dead_code, reason = "not carried out yet")]
 
 use super::{Decoder, Request};
 use crate::Timestamp;
+use crate::security::{CertificateHash, CertificateUse, HashAlgorithm};
 
 const LONGEST_CERTIFICATE: usize = 5500;
 const LONGEST_CHAIN: usize = 10_000;
@@ -26,33 +26,6 @@ pub(crate) enum Security {
         certificate: String,
     },
     SignedUpdateFirmware(SignedFirmware),
-}
-
-/// `CertificateHashDataType`: which certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CertificateHash {
-    pub algorithm: HashAlgorithm,
-    /// Hexadecimal, of the issuer's distinguished name.
-    pub issuer_name: String,
-    /// Hexadecimal, of the issuer's public key.
-    pub issuer_key: String,
-    /// Hexadecimal, without leading zeros.
-    pub serial_number: String,
-}
-
-/// `HashAlgorithmEnumType`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HashAlgorithm {
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-/// `CertificateUseEnumType`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CertificateUse {
-    CentralSystemRoot,
-    ManufacturerRoot,
 }
 
 /// `GetLog.req`
