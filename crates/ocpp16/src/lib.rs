@@ -10,9 +10,11 @@ mod configuration;
 mod decode;
 mod fault;
 mod frame;
+mod identifiers;
 mod message;
 mod metering;
 mod profile;
+mod reservation;
 mod time;
 mod transaction;
 
@@ -24,6 +26,9 @@ pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
 pub use fault::Fault;
 pub use frame::{CallError, ErrorCode, Frame, FrameError};
+pub use identifiers::{CacheChange, StoredIdentifiers};
+pub use message::answer::{AuthorizationStatus, IdTagInfo};
+pub use message::incoming::local_list::{ListUpdate, LocalEntry};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
     Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction,
@@ -32,5 +37,6 @@ pub use metering::Reading;
 pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
+pub use reservation::Reservation;
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};

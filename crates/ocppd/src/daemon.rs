@@ -16,6 +16,7 @@ use topics::{AuthorizationResult, Availability, CurrentLimit};
 
 use crate::connection::{self, Command, Event, Ping};
 use crate::database::Database;
+use crate::database::authorizations::{Authorizations, Order};
 use crate::settings::Station;
 use crate::station::{Levels, evse_started};
 
@@ -36,7 +37,11 @@ pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
 /// Connects the station until asked to stop.
 pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), Error> {
     let authorises = station.settings.authorises;
-    let (database, stored, fault) = open_database(&station);
+    let (database, mut stored, fault) = open_database(&station);
+    let uri = station.address.uri.to_string();
+    let (authorizations, identifiers, mut authorized) =
+        Authorizations::open(&station.state_dir, &uri);
+    stored.identifiers = identifiers;
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
@@ -49,6 +54,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         bus: context.bus,
         bus_connected: false,
         database,
+        authorizations,
         commands: None,
         ping,
         levels: Levels::default(),
@@ -76,6 +82,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 Some(event) => daemon.connection_event(event).await,
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
+            Some(input) = authorized.recv() => daemon.handle(input).await,
             () = sleep_until(wake) => {
                 daemon.handle(Input::Tick).await;
                 if Instant::now() >= alive {
@@ -116,6 +123,7 @@ struct Daemon {
     bus: Bus,
     bus_connected: bool,
     database: Option<Database>,
+    authorizations: Authorizations,
     /// Of the connection that is open.
     commands: Option<mpsc::UnboundedSender<Command>>,
     ping: watch::Sender<Ping>,
@@ -201,6 +209,12 @@ impl Daemon {
         match output {
             Output::Send(text) => self.command(Command::Send(text)),
             Output::Store(changes) => return self.store(changes).await,
+            Output::StoreList(update) => self.authorizations.order(Order::List(update)),
+            Output::StoreCache(changes) => self.authorizations.order(Order::Cache(changes)),
+            Output::ClearCache => self.authorizations.order(Order::ClearCache),
+            Output::Reserved(reserved) => {
+                self.bus.publish(&topics::SESSION_RESERVED, &reserved);
+            }
             Output::Permit(permit) => {
                 self.permit = Some(permit);
                 self.publish_permit();

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use customer_config::ConfigError;
-use ocpp16::{Change, Fault, Stored};
+use ocpp16::{Change, Fault, Stored, StoredIdentifiers};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::keys;
+
+pub(crate) mod authorizations;
 
 /// The file below the state directory (guide 3.3.4.17).
 const FILE: &str = "transactions.db";
@@ -152,21 +154,21 @@ fn open(path: &Path, uri: &str) -> Result<(Connection, Stored), DatabaseError> {
             "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
         )
         .map_err(failed("set up the database"))?;
-    migrate(&mut connection)?;
+    migrate(&mut connection, &MIGRATIONS)?;
     keep_to(&mut connection, uri)?;
     let stored = load(&connection)?;
     Ok((connection, stored))
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), DatabaseError> {
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), DatabaseError> {
     let version: i64 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(failed("read the database's version"))?;
     let done = usize::try_from(version)
         .ok()
-        .filter(|done| *done <= MIGRATIONS.len());
+        .filter(|done| *done <= migrations.len());
     let done = done.ok_or(DatabaseError::TooNew(version))?;
-    for (index, sql) in MIGRATIONS.iter().enumerate().skip(done) {
+    for (index, sql) in migrations.iter().enumerate().skip(done) {
         let step = format!("BEGIN; {sql} PRAGMA user_version = {}; COMMIT;", index + 1);
         connection
             .execute_batch(&step)
@@ -229,6 +231,14 @@ fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         station_operative: flag("station_operative", true)?,
         connector_operative: flag("connector_operative", true)?,
         registered: flag("registered", false)?,
+        reservation: match value("reservation")? {
+            Some(text) => serde_json::from_str(&text).map_err(|source| DatabaseError::Record {
+                table: "station",
+                source,
+            })?,
+            None => None,
+        },
+        identifiers: StoredIdentifiers::default(),
     })
 }
 
@@ -325,6 +335,9 @@ fn apply(
             put_value(transaction, "station_operative", digit(*station))
                 .and_then(|_| put_value(transaction, "connector_operative", digit(*connector)))
         }
+        Change::Reservation(reservation) => {
+            put_value(transaction, "reservation", &json("station", reservation)?)
+        }
         Change::Registered => put_value(transaction, "registered", digit(true)),
         Change::Configuration { name, value } => {
             return keys::save(state_dir, name, value).map_err(DatabaseError::Keys);
@@ -351,7 +364,7 @@ const fn digit(flag: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ocpp16::{Body, IdToken, QueuedMessage, StartTransaction, Timestamp};
+    use ocpp16::{Body, IdToken, QueuedMessage, Reservation, StartTransaction, Timestamp};
 
     const URI: &str = "ws://host/CP1";
 
@@ -361,6 +374,7 @@ mod tests {
             id_tag: IdToken::truncated("driver"),
             meter_start: 1,
             timestamp: Timestamp::EARLIEST_VALID,
+            reservation_id: None,
         };
         let body = Body::Start(start);
         Change::PutMessage(QueuedMessage {
@@ -388,9 +402,22 @@ mod tests {
             station: true,
             connector: false,
         };
+        let reservation = Reservation {
+            id: 5,
+            id_tag: IdToken::truncated("owner"),
+            parent: None,
+            expiry: Timestamp::EARLIEST_VALID,
+        };
+        let reserved = Change::Reservation(Some(reservation.clone()));
         apply_to(
             &database,
-            vec![message(1), message(2), Change::Registered, availability],
+            vec![
+                message(1),
+                message(2),
+                Change::Registered,
+                availability,
+                reserved,
+            ],
         )
         .unwrap();
         apply_to(&database, vec![Change::DeleteMessage(1), message(2)]).unwrap();
@@ -404,6 +431,10 @@ mod tests {
             [2]
         );
         assert!(stored.registered && stored.station_operative && !stored.connector_operative);
+        assert_eq!(stored.reservation, Some(reservation));
+        apply_to(&database, vec![Change::Reservation(None)]).unwrap();
+        let (_, stored) = Database::open(directory.path(), URI).unwrap();
+        assert_eq!(stored.reservation, None);
     }
 
     // covers: OO-013

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use customer_config::{Customer, Measurand, Ocpp, UserAuthentication};
+use customer_config::{ChargingType, Customer, Measurand, Ocpp, UserAuthentication};
 use daemon_kit::{Arguments, Error};
 use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
@@ -86,6 +86,7 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         authorises: customer.port().user_authentication == UserAuthentication::Ocpp,
         status_delay_ms: STATUS_DELAY_MS,
         pluggable: customer.port().pluggable,
+        autocharge: customer.port().charging_type == ChargingType::BasicAfterFakeDc,
         recloser: customer.port().recloser.enable,
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
     })
@@ -126,6 +127,10 @@ fn from_customer(ocpp: &Ocpp) -> Configuration {
             ocpp.allow_tx_with_invalid_time.to_string(),
         ),
         (
+            "AuthorizationCacheEnabled",
+            ocpp.authorization_cache_enabled.to_string(),
+        ),
+        (
             "AuthorizeRemoteTxRequests",
             ocpp.authorize_remote_tx_requests.to_string(),
         ),
@@ -138,6 +143,10 @@ fn from_customer(ocpp: &Ocpp) -> Configuration {
             ocpp.clock_aligned_data_interval.to_string(),
         ),
         ("ConnectionTimeOut", ocpp.connection_time_out.to_string()),
+        (
+            "LocalAuthListEnabled",
+            ocpp.local_auth_list_enabled.to_string(),
+        ),
         (
             "LocalAuthorizeOffline",
             ocpp.local_authorize_offline.to_string(),

@@ -17,6 +17,7 @@ mod data_transfer;
 mod deferred;
 mod diagnostics;
 mod firmware;
+mod identifiers;
 mod link;
 mod local_list;
 mod registration;
@@ -31,16 +32,21 @@ mod trigger;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use authorization::Asking;
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
+use identifiers::Identifiers;
 use link::Link;
 use reporting::Reporting;
+use reservation::Reserving;
 use session::Session;
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
+use crate::identifiers::CacheChange;
+use crate::message::incoming::local_list::ListUpdate;
 use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
@@ -63,6 +69,8 @@ pub struct Settings {
     pub status_delay_ms: u64,
     /// Whether there is a socket with a lock, and not a fixed cable.
     pub pluggable: bool,
+    /// Whether the vehicle's own address may start a session (Autocharge, guide 15.21).
+    pub autocharge: bool,
     /// Whether there is a recloser for the residual current device.
     pub recloser: bool,
     /// What the station can offer per phase when nothing limits it.
@@ -91,6 +99,12 @@ pub enum Input {
     },
     /// A user presented an identifier.
     IdTagPresented(String),
+    /// The vehicle told its MAC address: the twelve hexadecimal digits.
+    VehicleIdentified(String),
+    /// What became of [`Output::StoreList`]; true when the update is durable.
+    ListStored(bool),
+    /// What became of [`Output::ClearCache`]; true when it is durable.
+    CacheCleared(bool),
     /// The EVSE ended the session.
     StopRequested(StopReason),
     /// What became of [`Output::Unlock`].
@@ -152,12 +166,21 @@ pub enum Output {
     Send(String),
     /// Make the changes durable, all or none.
     Store(Vec<Change>),
+    /// Make an update of the local authorization list durable, all or none. Nothing waits for it
+    /// but its answer, [`Input::ListStored`].
+    StoreList(Arc<ListUpdate>),
+    /// Make changes of the authorization cache durable some time.
+    StoreCache(Vec<CacheChange>),
+    /// Forget the durable authorization cache; the answer is [`Input::CacheCleared`].
+    ClearCache,
     /// Publish whether charging is permitted.
     Permit(bool),
     /// Publish the current limit per phase; `None` is no limit.
     Limit(Option<DeciAmperes>),
     /// Publish whether the central system wants the EVSE operative.
     Operative(bool),
+    /// Publish whether the connector waits for the user who reserved it.
+    Reserved(bool),
     /// Tell the user whether the identifier was accepted.
     IdTagAnswer(bool),
     /// Unlock the plug; the answer carries the same text.
@@ -188,6 +211,8 @@ pub struct ChargePoint {
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
     asking: Option<Asking>,
+    identifiers: Identifiers,
+    reserving: Reserving,
     deferred: Deferred,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
@@ -253,6 +278,8 @@ impl ChargePoint {
                 .collect(),
             session: Session::Idle { finishing: false },
             asking: None,
+            identifiers: Identifiers::new(stored.identifiers),
+            reserving: Reserving::new(stored.reservation),
             deferred: Deferred::default(),
             station: None,
             reading: None,
@@ -286,6 +313,9 @@ impl ChargePoint {
                 self.settings.identity.meter_serial_number = serial.and_then(CiString::non_empty);
             }
             Input::IdTagPresented(text) => self.id_tag_presented(&text),
+            Input::VehicleIdentified(mac) => self.vehicle_identified(&mac),
+            Input::ListStored(durable) => self.list_stored(durable),
+            Input::CacheCleared(durable) => self.cache_cleared(durable),
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
@@ -307,6 +337,7 @@ impl ChargePoint {
             self.session_deadline(),
             self.deferred_deadline(),
             self.reporting_deadline(),
+            self.reservation_deadline(),
             self.limit_deadline(),
             self.save_profiles_at,
             self.store_again_at,
@@ -336,6 +367,7 @@ impl ChargePoint {
         self.answer_overdue();
         self.advance_session();
         self.apply_availability();
+        self.advance_reservation();
         self.publish_levels();
         self.save_profiles();
         self.store_again();
@@ -406,7 +438,10 @@ impl ChargePoint {
         {
             self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
             let [station, connector] = self.availability.wanted;
-            let mut changes = vec![Change::Availability { station, connector }];
+            let mut changes = vec![
+                Change::Availability { station, connector },
+                Change::Reservation(self.reserving.held.clone()),
+            ];
             changes.extend(
                 self.transactions
                     .values()
@@ -433,7 +468,8 @@ impl ChargePoint {
             .filter(|one| one.end.is_some())
             .count();
         let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
-        station.chain(self.store_fault).chain(full)
+        let local = self.store_fault.into_iter().chain(full);
+        station.chain(local).chain(self.list_conflict())
     }
 
     /// The wall time, or without a valid one the time since start counted from 1970; never before

@@ -333,11 +333,13 @@ impl ChargePoint {
             end: None,
             begin_values,
         };
+        let (reservation_id, reservation_used) = self.use_reservation().unzip();
         let start = StartTransaction {
             connector_id: 1,
             id_tag,
             meter_start: energy,
             timestamp: started,
+            reservation_id,
         };
         let message_id = self.message_id();
         let message = self
@@ -347,6 +349,7 @@ impl ChargePoint {
             Change::PutTransaction(transaction.clone()),
             Change::PutMessage(message),
         ]);
+        self.store(reservation_used.into_iter().collect());
         self.transactions.insert(number, transaction);
         self.session = Session::Active { number };
         self.reporting

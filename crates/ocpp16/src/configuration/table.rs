@@ -9,6 +9,7 @@
 pub enum Key {
     AllowOfflineTxForUnknownId,
     AllowTxWithInvalidTime,
+    AuthorizationCacheEnabled,
     AuthorizeRemoteTxRequests,
     BootNotificationOnReconnect,
     ChargeProfileMaxStackLevel,
@@ -20,6 +21,8 @@ pub enum Key {
     ConnectorPhaseRotationMaxLength,
     GetConfigurationMaxKeys,
     HeartbeatInterval,
+    LocalAuthListEnabled,
+    LocalAuthListMaxLength,
     LocalAuthorizeOffline,
     LocalPreAuthorize,
     MaxChargingProfilesInstalled,
@@ -31,9 +34,11 @@ pub enum Key {
     MeterValueSampleInterval,
     MinimumStatusDuration,
     NumberOfConnectors,
+    ReserveConnectorZeroSupported,
     ResetRetries,
     RfidRequiresEvPresent,
     RfidStopTransaction,
+    SendLocalListMaxLength,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
     StopTxnAlignedData,
@@ -92,7 +97,7 @@ const fn key(key: Key, name: &'static str, form: Form, default: &'static str) ->
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 40] = [
+pub(super) const SPECIFICATIONS: [Specification; 45] = [
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -104,6 +109,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "allowTxWithInvalidTime",
         Form::Boolean,
         "false",
+    ),
+    key(
+        Key::AuthorizationCacheEnabled,
+        "AuthorizationCacheEnabled",
+        Form::Boolean,
+        "true",
     ),
     key(
         Key::AuthorizeRemoteTxRequests,
@@ -172,6 +183,18 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "600",
     ),
     key(
+        Key::LocalAuthListEnabled,
+        "LocalAuthListEnabled",
+        Form::Boolean,
+        "true",
+    ),
+    key(
+        Key::LocalAuthListMaxLength,
+        "LocalAuthListMaxLength",
+        Form::ReadOnly,
+        "10000",
+    ),
+    key(
         Key::LocalAuthorizeOffline,
         "LocalAuthorizeOffline",
         Form::Boolean,
@@ -237,6 +260,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         Form::ReadOnly,
         "1",
     ),
+    key(
+        Key::ReserveConnectorZeroSupported,
+        "ReserveConnectorZeroSupported",
+        Form::ReadOnly,
+        "true",
+    ),
     key(Key::ResetRetries, "ResetRetries", Form::Range(0, 0), "0"),
     key(
         Key::RfidRequiresEvPresent,
@@ -249,6 +278,12 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         "ocpp/rfidStopTransaction",
         Form::Boolean,
         "true",
+    ),
+    key(
+        Key::SendLocalListMaxLength,
+        "SendLocalListMaxLength",
+        Form::ReadOnly,
+        "10000",
     ),
     key(
         Key::StopTransactionOnEVSideDisconnect,
@@ -290,7 +325,7 @@ pub(super) const SPECIFICATIONS: [Specification; 40] = [
         Key::SupportedFeatureProfiles,
         "SupportedFeatureProfiles",
         Form::ReadOnly,
-        "Core,SmartCharging,RemoteTrigger",
+        "Core,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger",
     ),
     key(
         Key::TransactionMessageAttempts,

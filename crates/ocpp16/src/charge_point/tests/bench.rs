@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use crate::{
-    BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
-    Fault, Input, Millis, Output, Reading, Settings, Station, Stored, Time, Timestamp,
+    BootNotification, CacheChange, Change, ChargePoint, CiString, Configuration, DeciAmperes,
+    EvseSession, Fault, IdTagInfo, Input, ListUpdate, Millis, Output, Reading, Settings, Station,
+    Stored, StoredIdentifiers, Time, Timestamp,
 };
 
 pub struct Bench {
@@ -21,6 +22,9 @@ pub struct Bench {
     pub limit: Option<DeciAmperes>,
     pub operative: Option<bool>,
     pub others: Vec<Output>,
+    /// Whether list and cache can be stored.
+    pub flash_works: bool,
+    pub reserved: Option<bool>,
 }
 
 pub fn settings(prefix: &str) -> Settings {
@@ -40,6 +44,7 @@ pub fn settings(prefix: &str) -> Settings {
         authorises: true,
         status_delay_ms: 0,
         pluggable: true,
+        autocharge: true,
         recloser: true,
         hardware_limit: DeciAmperes(320),
     }
@@ -84,8 +89,34 @@ pub fn apply(
                 stored.station_operative = station;
                 stored.connector_operative = connector;
             }
+            Change::Reservation(reservation) => stored.reservation = reservation,
             Change::Configuration { name, value } => configured.push((name, value)),
             Change::Registered => stored.registered = true,
+        }
+    }
+}
+
+fn apply_list(identifiers: &mut StoredIdentifiers, update: &ListUpdate) {
+    identifiers.list_version = update.version;
+    if update.full {
+        identifiers.list.clear();
+    }
+    for entry in &update.entries {
+        let id_tag = entry.id_tag.folded();
+        if !update.full {
+            identifiers.list.retain(|(known, _)| *known != id_tag);
+        }
+        let info = entry.info.clone();
+        identifiers.list.extend(info.map(|info| (id_tag, info)));
+    }
+}
+
+fn apply_cache(cache: &mut Vec<(String, IdTagInfo)>, changes: Vec<CacheChange>) {
+    for change in changes {
+        let (CacheChange::Put(id_tag, _) | CacheChange::Delete(id_tag)) = &change;
+        cache.retain(|(known, _)| known != id_tag);
+        if let CacheChange::Put(id_tag, info) = change {
+            cache.push((id_tag, info));
         }
     }
 }
@@ -120,6 +151,8 @@ impl Bench {
             limit: None,
             operative: None,
             others: Vec::new(),
+            flash_works: true,
+            reserved: None,
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -149,6 +182,12 @@ impl Bench {
         self.expect_silence();
     }
 
+    /// Connected once more, when the central system knows the station already.
+    pub fn connect_again(&mut self) {
+        self.input(Input::SocketOpened);
+        self.drain();
+    }
+
     pub fn accept_boot(&mut self) {
         let time = self.wall().to_string();
         self.answer(
@@ -171,8 +210,23 @@ impl Bench {
 
     pub fn input(&mut self, input: Input) {
         let time = self.time();
+        let mut stored = None;
         for output in self.point.handle(time, input) {
             match output {
+                Output::StoreList(update) => {
+                    if self.flash_works {
+                        apply_list(&mut self.stored.identifiers, &update);
+                    }
+                    stored = Some(Input::ListStored(self.flash_works));
+                }
+                Output::StoreCache(changes) => {
+                    apply_cache(&mut self.stored.identifiers.cache, changes)
+                }
+                Output::ClearCache => {
+                    self.stored.identifiers.cache.clear();
+                    stored = Some(Input::CacheCleared(self.flash_works));
+                }
+                Output::Reserved(reserved) => self.reserved = Some(reserved),
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
                 Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
@@ -192,6 +246,9 @@ impl Bench {
             deadline.is_none_or(|at| at > self.now),
             "a deadline in the past would spin: {deadline:?}"
         );
+        if let Some(stored) = stored {
+            self.input(stored);
+        }
     }
 
     /// Lets time pass, waking the charge point at each of its deadlines.
@@ -355,6 +412,8 @@ impl Bench {
             limit: None,
             operative: None,
             others: Vec::new(),
+            flash_works: true,
+            reserved: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The charge point as a whole, against a scripted central system and virtual time.
 
+mod authorization;
 mod bench;
 mod boot;
 mod calls;
@@ -7,8 +8,10 @@ mod crash;
 mod deferred;
 mod field;
 mod hostile;
+mod local_list;
 mod profiles;
 mod queue;
+mod reservations;
 mod restart;
 mod status;
 mod transactions;
