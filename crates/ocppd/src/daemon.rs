@@ -47,6 +47,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    context.bus.subscribe(&topics::AUTHORIZATION_STATUS);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
     let mut daemon = Daemon {
@@ -167,6 +168,9 @@ impl Daemon {
             && let Some(Ok(limit)) = message.on(&topics::EVSE_BASIC_MAXCURRENTLIMIT)
         {
             return self.correct_limit(limit);
+        }
+        if let Some(Ok(permit)) = message.on(&topics::AUTHORIZATION_STATUS) {
+            return self.correct_permit(permit);
         }
         if let Some(input) = self.levels.take(message) {
             self.handle(input).await;
@@ -295,6 +299,17 @@ impl Daemon {
         if let Some(permit) = self.permit.filter(|_| self.bus_connected) {
             self.bus
                 .publish_once(&topics::AUTHORIZATION_STATUS, &permit);
+        }
+    }
+
+    /// Nobody else decides who may charge (guide 15.21). Our own word comes back too.
+    fn correct_permit(&mut self, seen: bool) {
+        if self.authorises && self.permit.is_some_and(|permit| permit != seen) {
+            tracing::info!(
+                seen,
+                "the permission on the broker is not the one decided here"
+            );
+            self.publish_permit();
         }
     }
 

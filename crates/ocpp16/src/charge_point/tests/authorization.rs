@@ -247,3 +247,42 @@ fn a_vehicle_is_a_user_where_autocharge_is_on() {
     bench.input(vehicle());
     assert_eq!((bench.permit, bench.sent.len()), (Some(true), 0));
 }
+
+// Other charge points cut identifiers, or add their serial number.
+#[test]
+fn an_identifier_is_sent_as_it_was_read() {
+    let mut bench = Bench::online();
+    let (read, stopped) = ("aB34567890123456789Z", "Ab34567890123456789z");
+    bench.evse(EvseSession::Connected);
+    bench.drain();
+    bench.tag(read);
+    let asked = bench.answer("Authorize", info("Accepted"));
+    let start = json!({"transactionId": 7, "idTagInfo": {"status": "Accepted"}});
+    let started = bench.answer("StartTransaction", start);
+    assert_eq!(
+        (&asked["idTag"], &started["idTag"]),
+        (&json!(read), &json!(read))
+    );
+    bench.tag(stopped);
+    bench.pass(5);
+    let sent = bench.drain();
+    let stop = sent.iter().find(|(action, _)| action == "StopTransaction");
+    assert_eq!(stop.unwrap().1["idTag"], json!(stopped));
+}
+
+// Another charge point deletes its stored transactions then.
+#[test]
+fn clearing_the_cache_loses_no_transaction() {
+    let mut bench = Bench::online();
+    bench.charge();
+    bench.input(Input::SocketClosed);
+    bench.evse(EvseSession::Idle);
+    bench.pass(5);
+    let before = bench.stored.messages.len();
+    assert!(before > 0);
+    bench.input(Input::SocketOpened);
+    assert_eq!(bench.status("ClearCache", json!({})), "Accepted");
+    assert_eq!(bench.stored.messages.len(), before);
+    let sent = bench.drain();
+    assert!(sent.iter().any(|(action, _)| action == "StopTransaction"));
+}
