@@ -8,6 +8,10 @@ default:
 fmt:
     cargo fmt --all
 
+# Long runs of what `just test` does shortly: faults on the bus, fuzz, kill -9.
+soak:
+    ./dev soak
+
 # Formatting, clippy, both GPIO backends.
 lint:
     ./dev lint
@@ -35,6 +39,10 @@ bench *ARGS:
 # Charge one simulated car; `just demo --stay` keeps the station running.
 demo *ARGS:
     ./dev demo {{ARGS}}
+
+# Change the safety logic in small ways: does a test notice?
+mutants *ARGS:
+    ./dev mutants {{ARGS}}
 
 # Build all daemons for armv7 and print their stripped sizes.
 cross:

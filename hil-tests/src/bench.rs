@@ -95,10 +95,21 @@ pub struct Bench {
 impl Bench {
     /// Everything but the daemons.
     pub fn prepare(settings: &Settings) -> Self {
+        Self::prepare_station(settings, Station::start)
+    }
+
+    /// One of many: its physics moves by itself only each `tick`.
+    pub(crate) fn prepare_ticking(settings: &Settings, tick: Duration) -> Self {
+        Self::prepare_station(settings, |socket| Station::start_ticking(socket, tick))
+    }
+
+    fn prepare_station(
+        settings: &Settings,
+        start: impl FnOnce(&Path) -> std::io::Result<Station>,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the bench");
         let broker = Mosquitto::start(directory.path()).expect("a broker");
-        let station =
-            Station::start(&directory.path().join("board.sock")).expect("a simulated board");
+        let station = start(&directory.path().join("board.sock")).expect("a simulated board");
         station.plant().rotary = RotarySwitch::At(0xD);
         let meter = MeterPort::start(
             MeterConfig {
@@ -129,6 +140,7 @@ impl Bench {
         bench.start_daemon("evsed");
         bench.start_daemon("meteringd");
         if settings.customer["ocpp"]["enable"] == true {
+            bench.start_daemon("configd");
             bench.start_daemon("ocppd");
         }
         bench.observer.expect("port0/session/state", "idle", SOON);

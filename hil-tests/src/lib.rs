@@ -11,13 +11,18 @@
 mod bench;
 mod binaries;
 pub mod commentary;
+mod interactive_central_system;
+pub mod line_bench;
 pub mod measure;
 mod observer;
 mod process;
 mod python_central_system;
+mod strict_central_system;
 
 pub use bench::{Bench, LATER, SOON, Settings};
 pub use binaries::binary;
+pub use interactive_central_system::InteractiveCentralSystem;
 pub use observer::{Observer, Seen};
 pub use process::Process;
 pub use python_central_system::{PythonCentralSystem, judges, trace_directory};
+pub use strict_central_system::StrictCentralSystem;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tempfile::env::override_temp_dir;
 
 mod binaries;
+mod contactor;
+mod load;
 mod machine;
 mod page;
 mod reaction;
@@ -16,28 +18,32 @@ mod samples;
 mod usage;
 
 pub use binaries::{Sizes, sizes};
+pub use contactor::Switching;
 pub use machine::Machine;
 pub use page::page;
-pub use reaction::Departures;
 pub use samples::Samples;
 pub use usage::{Memory, Used, end_children};
 
-use reaction::{answers, departures, limits, profiles};
+use contactor::switching;
+use load::Load;
+use reaction::{answers, limits, profiles};
 use rig::Rig;
 
 /// Daemons of a complete station, in the order of every table.
-pub const DAEMONS: [&str; 3] = ["evsed", "meteringd", "ocppd"];
+pub const DAEMONS: [&str; 5] = ["evsed", "meteringd", "ocppd", "rfidd", "recloserd"];
 
 /// How often and how long each thing is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Starts of all daemons.
     pub starts: usize,
-    /// Stations that lose their EV at the same time; a contactor closes only every 10 s.
+    /// Stations whose relay 1 is switched side by side: each contactor rests for 6 s.
     pub stations: usize,
-    /// How often each of them loses it.
-    pub departures: usize,
-    /// Changes of a dynamic limit.
+    /// How often each cause opens relay 1 while the cores are idle.
+    pub switching: usize,
+    /// The same, and changes of a dynamic limit, while the cores are loaded.
+    pub loaded: usize,
+    /// Changes of a dynamic limit while the cores are idle.
     pub limits: usize,
     /// Charging profiles.
     pub profiles: usize,
@@ -52,11 +58,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The figures of the documentation, in about nine minutes.
+    /// The figures of the documentation, in about twenty minutes.
     pub const FULL: Self = Self {
         starts: 10,
-        stations: 10,
-        departures: 30,
+        stations: 24,
+        switching: 100,
+        loaded: 1000,
         limits: 1000,
         profiles: 500,
         calls: 10_000,
@@ -69,7 +76,8 @@ impl Plan {
     pub const QUICK: Self = Self {
         starts: 2,
         stations: 4,
-        departures: 2,
+        switching: 3,
+        loaded: 3,
         limits: 50,
         profiles: 30,
         calls: 100,
@@ -84,10 +92,14 @@ impl Plan {
 pub struct Report {
     /// What was asked for.
     pub plan: Plan,
-    /// EVs that leave state C.
-    pub departures: Departures,
+    /// What switches relay 1.
+    pub switching: Switching,
+    /// The same while the cores are loaded.
+    pub loaded_switching: Switching,
     /// A dynamic limit is published -> its duty cycle is on the pilot.
     pub limits: Samples,
+    /// The same while the cores are loaded.
+    pub loaded_limits: Samples,
     /// SetChargingProfile is sent -> its duty cycle is on the pilot.
     pub profiles: Samples,
     /// A small call is sent -> its answer is there.
@@ -152,14 +164,22 @@ pub fn measure(plan: Plan, tell: impl Fn(&str)) -> Report {
     tell("charging profiles");
     let profiles = profiles(&rig, plan.profiles);
     let memory_after = rig.memory();
-    drop(rig);
 
-    tell("EVs that leave state C");
-    let departures = departures(plan.stations, plan.departures);
+    // The complete station goes on to charge meanwhile.
+    tell("EVs that come and leave, emergencies and residual currents");
+    let quiet = switching(plan.stations, plan.switching);
+    let load = Load::start();
+    tell("the same while all cores are loaded");
+    let loaded_switching = switching(plan.stations, plan.loaded);
+    tell("dynamic limits while all cores are loaded");
+    let loaded_limits = reaction::limits(&rig, plan.loaded);
+    drop(load);
     Report {
         plan,
-        departures,
+        switching: quiet,
+        loaded_switching,
         limits,
+        loaded_limits,
         profiles,
         cpu_per_call: calls_cpu / u32::try_from(plan.calls.max(1)).expect("a moderate number"),
         calls,

@@ -122,6 +122,11 @@ impl Observer {
     /// Publish any text, once the broker is there: what left before the subscription
     /// would not be seen.
     pub fn publish_raw(&self, topic: &str, payload: &str, retain: bool) {
+        self.publish_bytes(topic, payload.as_bytes(), retain);
+    }
+
+    /// Publish anything.
+    pub fn publish_bytes(&self, topic: &str, payload: &[u8], retain: bool) {
         let waited = self
             .shared
             .grown
@@ -132,7 +137,7 @@ impl Observer {
         );
         self.connection
             .client
-            .publish(topic, QoS::AtMostOnce, retain, payload.as_bytes().to_vec())
+            .publish(topic, QoS::AtMostOnce, retain, payload.to_vec())
             .expect("the observer's queue takes a message");
     }
 
@@ -212,6 +217,24 @@ impl Observer {
             .grown
             .wait_timeout_while(guard, limit, |record| find(record).is_none());
         waited.ok().and_then(|(record, _)| find(&record))
+    }
+
+    /// Wait until, at one moment since `mark`, the last value on each of these topics was
+    /// this text; false when `limit` has passed.
+    pub fn wait_together(&self, mark: usize, limit: Duration, expected: &[(&str, &str)]) -> bool {
+        let held = |record: &Record| {
+            let mut last = HashMap::new();
+            record.history.iter().enumerate().any(|(n, seen)| {
+                last.insert(seen.topic.as_str(), seen.payload.as_str());
+                let fits = |(topic, text): &(&str, &str)| last.get(topic) == Some(text);
+                n >= mark && expected.iter().all(fits)
+            })
+        };
+        let waited = self
+            .shared
+            .grown
+            .wait_timeout_while(self.shared.lock(), limit, |record| !held(record));
+        waited.is_ok_and(|(_, timeout)| !timeout.timed_out())
     }
 
     /// Everything published before this call has arrived when it returns.

@@ -85,6 +85,17 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "configd",
+        &[
+            "customer-config",
+            "daemon-kit",
+            "thiserror",
+            "tokio",
+            "topic-map",
+            "tracing",
+        ],
+    ),
+    (
         "meteringd",
         &[
             "chrono",
@@ -134,6 +145,7 @@ const RULES: &[(&str, &[&str])] = &[
             "chrono",
             "futures-util",
             "nix",
+            "ring",
             "rumqttc",
             "rustls",
             "serde",

@@ -10,8 +10,7 @@ use std::time::Duration;
 use hil_tests::{Bench, LATER, SOON, Settings};
 use simulator::edges::Signal;
 use simulator::plant::contactor::ContactorFault;
-use simulator::plant::lock::{Bolt, Jam};
-use simulator::plant::pilot::Diode;
+use simulator::plant::lock::Bolt;
 use simulator::plant::plug::Cable;
 
 const CP: &str = "port0/ci/charge/cp/status";
@@ -232,51 +231,6 @@ fn a_welded_contactor_is_reported_and_keeps_the_plug_locked() {
     bench.expect(SESSION, "faulted", SOON);
 }
 
-// covers: CON-019
-#[test]
-fn a_contactor_that_does_not_close_is_an_error() {
-    let bench = Bench::start(&Settings::default());
-    bench.station().plant().contactors[0].fault = ContactorFault::StuckOpen;
-    bench.plug_in();
-    bench.expect("port0/contactor/error", "1", LATER);
-    bench.expect("port0/contactor/state/target", "0", SOON);
-    bench.expect(PWM, "0.00", SOON);
-}
-
-// covers: PL-014, PL-016, PL-017, CP-017
-#[test]
-fn a_lock_that_does_not_lock_prevents_charging() {
-    let bench = Bench::start(&Settings::default());
-    bench.station().plant().lock.jam = Jam::CannotLock;
-    bench.plug_in();
-    bench.expect(
-        "port0/plug_lock/permanent_failure",
-        "PlugLockCannotLock",
-        LATER,
-    );
-    bench.expect(PWM, "100.00", SOON);
-    bench.expect(SESSION, "faulted", SOON);
-    assert!(!bench.station().plant().relay_commands()[0]);
-}
-
-// covers: PP-005, PP-006, PP-008
-#[test]
-fn a_cable_without_coding_is_not_charged() {
-    let bench = Bench::start(&Settings::default());
-    for (cable, error) in [
-        (Cable::Open, "ProximityNoCable"),
-        (Cable::Invalid, "ProximityInvalid"),
-    ] {
-        bench.station().plant().request_energy();
-        bench.station().plant().plug_in(cable);
-        bench.expect("port0/session/proximity_error", error, SOON);
-        bench.expect(PWM, "100.00", SOON);
-        assert!(!bench.station().plant().relay_commands()[0]);
-        bench.unplug();
-        bench.expect("port0/session/proximity_error", "", SOON);
-    }
-}
-
 // covers: PP-013
 #[test]
 fn each_cable_brings_its_own_limit() {
@@ -288,15 +242,6 @@ fn each_cable_brings_its_own_limit() {
         bench.unplug();
         bench.expect(CP, "A", SOON);
     }
-}
-
-#[test]
-fn a_lost_diode_opens_the_contactor() {
-    let bench = Bench::start(&Settings::default());
-    bench.charge();
-    bench.station().plant().diode = Diode::Shorted;
-    bench.wait_for("relay 1 opens", SOON, |plant| !plant.relay_commands()[0]);
-    bench.expect("port0/session/fault", "pilot_diode", SOON);
 }
 
 // covers: PP-003, PP-014, PL-026
@@ -434,4 +379,27 @@ fn foreign_messages_move_nothing() {
         station.wait_for(Duration::from_secs(5), |plant| plant.line_currents()[0]
             < 31.1)
     );
+}
+
+// covers: LIM-003, LIM-030
+#[test]
+fn a_limit_counts_for_each_phase_whatever_their_number() {
+    let bench = Bench::start(&Settings::default());
+    bench
+        .observer
+        .publish_raw("ci/global/dyn_current_limit/me", "13", true);
+    for (phases, expected) in [(3, [13.0, 13.0, 13.0]), (1, [13.0, 0.0, 0.0])] {
+        bench.station().plant().vehicle.settings.phases = phases;
+        bench.charge();
+        bench.expect(PWM, "21.67", SOON);
+        bench.wait_for("each phase carries 13 A", SOON, |plant| {
+            let currents = plant.line_currents();
+            currents
+                .iter()
+                .zip(expected)
+                .all(|(own, expected)| (own - expected).abs() < 0.2)
+        });
+        bench.unplug();
+        bench.expect(SESSION, "idle", SOON);
+    }
 }

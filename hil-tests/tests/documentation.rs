@@ -49,3 +49,13 @@ fn every_link_to_a_file_of_ours_resolves() {
     assert!(links > 20, "only {links} links in {pages:?}");
     assert!(dead.is_empty(), "{dead:#?}");
 }
+
+// covers: RCD-038
+#[test]
+fn the_feedback_of_a_residual_current_device_must_not_float() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/explanation/safety.md")).unwrap();
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let demanded = "The RCD's feedback line must not float: it needs the pull resistor";
+    assert!(words.contains(demanded));
+}

@@ -16,6 +16,10 @@ use crate::{Board, BoardError};
 const PEAK_RESET: Duration = Duration::from_micros(1500);
 /// The peak detectors see at least two pilot periods.
 const PEAK_SETTLE: Duration = Duration::from_millis(2);
+/// In one round of so many the detectors are also read while they are in reset, which
+/// tells a channel that is frozen. Often enough for the machine, which wants to see it
+/// within 250 ms, at a tenth of the conversions.
+const ROUNDS_PER_LOOK: u8 = 4;
 /// Steady +12 V before the output is released, so that state E starts with a
 /// falling edge of known height.
 const RELEASE_LEAD: Duration = Duration::from_millis(2);
@@ -25,6 +29,14 @@ pub struct Driver<E> {
     electrics: E,
     in_use: DigitalOutputs,
     written: Written,
+    /// Rounds until the detectors are read in reset again.
+    until_look: u8,
+}
+
+/// What one round converts.
+struct Round {
+    counts: AdcCounts,
+    in_reset: Option<[Result<AdcRaw, SensorFault>; 2]>,
 }
 
 /// The last levels that are known to have been taken; `None` is unknown and
@@ -46,21 +58,28 @@ impl<E: Electrics> Driver<E> {
             electrics,
             in_use,
             written: Written::default(),
+            until_look: 0,
         }
     }
 
-    fn measure(&mut self) -> AdcCounts {
-        let peaks = self.restart_peak_detectors();
+    fn measure(&mut self) -> Round {
+        let in_reset = self.restart_peak_detectors();
         let mut counts = self.electrics.adc_counts();
-        if peaks.is_err() {
+        if in_reset.is_err() {
             // Peaks of an unknown past would be plausible, and wrong.
             counts.pilot_positive = Err(SensorFault);
             counts.pilot_negative = Err(SensorFault);
         }
-        counts
+        Round {
+            counts,
+            in_reset: in_reset.ok().flatten(),
+        }
     }
 
-    fn restart_peak_detectors(&mut self) -> Result<(), BoardError> {
+    /// What the detectors show while they are in reset, when it is time to look.
+    fn restart_peak_detectors(
+        &mut self,
+    ) -> Result<Option<[Result<AdcRaw, SensorFault>; 2]>, BoardError> {
         let reset = |high| {
             OutputLevels::NONE
                 .with(OutputLine::CpPositivePeakReset, high)
@@ -68,9 +87,19 @@ impl<E: Electrics> Driver<E> {
         };
         self.electrics.set_lines(reset(true))?;
         hold(PEAK_RESET);
+        let in_reset = match self.until_look.checked_sub(1) {
+            Some(left) => {
+                self.until_look = left;
+                None
+            }
+            None => {
+                self.until_look = ROUNDS_PER_LOOK - 1;
+                Some(self.electrics.pilot_counts())
+            }
+        };
         self.electrics.set_lines(reset(false))?;
         hold(PEAK_SETTLE);
-        Ok(())
+        Ok(in_reset)
     }
 
     /// Relays whose level becomes `closed`, in one operation.
@@ -151,15 +180,10 @@ impl<E: Electrics> Driver<E> {
 
 impl<E: Electrics> Board for Driver<E> {
     fn sample(&mut self) -> Sample {
-        let counts = self.measure();
-        let peaks = |positive: AdcRaw, negative: AdcRaw| PilotPeaks {
-            positive: conversion::pilot(positive),
-            negative: conversion::pilot(negative),
-        };
+        let Round { counts, in_reset } = self.measure();
         Sample {
-            pilot: counts
-                .pilot_positive
-                .and_then(|p| Ok(peaks(p, counts.pilot_negative?))),
+            pilot: peaks([counts.pilot_positive, counts.pilot_negative]),
+            pilot_in_reset: in_reset.map(peaks),
             proximity: counts.proximity.map(conversion::proximity),
             lock_sense: counts.lock_sense.map(conversion::lock_sense),
             lock_capacitor: counts.lock_capacitor.map(conversion::lock_capacitor),
@@ -183,6 +207,14 @@ impl<E: Electrics> Board for Driver<E> {
         opened.and(pilot).and(lock).and(outputs)?;
         self.switch_relays(actuation, true)
     }
+}
+
+fn peaks(counts: [Result<AdcRaw, SensorFault>; 2]) -> Result<PilotPeaks, SensorFault> {
+    let [positive, negative] = counts;
+    Ok(PilotPeaks {
+        positive: conversion::pilot(positive?),
+        negative: conversion::pilot(negative?),
+    })
 }
 
 /// Waits for the electrics. The only sleep of the control thread's cycle.
@@ -255,6 +287,10 @@ mod tests {
                 lock_capacitor: raw,
                 proximity: raw,
             }
+        }
+
+        fn pilot_counts(&mut self) -> [Result<AdcRaw, SensorFault>; 2] {
+            [AdcRaw::new(2074).ok_or(SensorFault); 2]
         }
     }
 
@@ -389,6 +425,23 @@ mod tests {
         };
         assert_eq!(*writes.lock().unwrap(), [reset(true), reset(false)]);
         assert_eq!(sample.pilot.unwrap().positive, Millivolts(7702));
+    }
+
+    #[test]
+    fn detectors_are_read_in_reset_in_one_round_of_four() {
+        let (mut driver, _, refused) = driver();
+        let near_0_v = PilotPeaks {
+            positive: Millivolts(-2),
+            negative: Millivolts(-2),
+        };
+        for round in 0..12 {
+            let expected = (round % 4 == 0).then_some(Ok(near_0_v));
+            assert_eq!(driver.sample().pilot_in_reset, expected, "{round}");
+        }
+        *refused.lock().unwrap() = Some(OutputLine::CpPositivePeakReset);
+        for _ in 0..4 {
+            assert_eq!(driver.sample().pilot_in_reset, None, "not in reset");
+        }
     }
 
     #[test]

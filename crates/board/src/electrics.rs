@@ -56,4 +56,7 @@ pub trait Electrics: Send {
 
     /// Convert all channels, the pilot's positive peak before the negative one.
     fn adc_counts(&mut self) -> AdcCounts;
+
+    /// Convert the pilot's two channels alone, positive before negative.
+    fn pilot_counts(&mut self) -> [Result<AdcRaw, SensorFault>; 2];
 }

@@ -308,6 +308,8 @@ pub struct DigitalLines {
     pub inputs: DigitalInputs,
     /// One bit per DIGITAL_OUT line.
     pub outputs: DigitalOutputs,
+    /// The outputs that are high at rest: what hangs on them is on when they are low.
+    pub resting: DigitalOutputs,
 }
 
 impl DigitalLines {
@@ -315,7 +317,14 @@ impl DigitalLines {
     pub const ALL: Self = Self {
         inputs: DigitalInputs(0b11_1111),
         outputs: DigitalOutputs(0b11_1111),
+        resting: DigitalOutputs(0),
     };
+
+    /// The level that an output takes when it is requested: that at rest.
+    pub fn start_level(self, line: OutputLine) -> bool {
+        line.start_level()
+            || OutputLevels::digital(self.resting, self.outputs).level(line) == Some(true)
+    }
 
     /// Whether `line` is ours to read.
     pub fn has_input(self, line: InputLine) -> bool {
@@ -515,7 +524,15 @@ mod tests {
         let used = DigitalLines {
             inputs: DigitalInputs(0b00_0100),
             outputs: DigitalOutputs(0b00_0010),
+            resting: DigitalOutputs(0b00_0011),
         };
+        assert!(
+            used.start_level(OutputLine::DigitalOut2),
+            "on when it is low"
+        );
+        assert!(used.start_level(OutputLine::Motor1In1N));
+        assert!(!used.start_level(OutputLine::DigitalOut1), "not ours");
+        assert!(!used.start_level(OutputLine::Relay1Enable));
         let levels = OutputLevels::digital(DigitalOutputs(0b11_1111), used.outputs);
         assert_eq!(
             levels.iter().collect::<Vec<_>>(),

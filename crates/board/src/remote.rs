@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::BoardError;
-use crate::electrics::{AdcCounts, Electrics};
+use crate::conversion::AdcRaw;
+use crate::electrics::{AdcCounts, Electrics, SensorFault};
 use crate::lines::{InputLevels, OutputLevels};
 use crate::wire::{FRAME_LEN, Frame, Reply, Request};
 
@@ -156,6 +157,11 @@ impl Electrics for Remote {
             Ok(Reply::Done | Reply::Refused) | Err(_) => AdcCounts::FAILED,
         }
     }
+
+    fn pilot_counts(&mut self) -> [Result<AdcRaw, SensorFault>; 2] {
+        let counts = self.adc_counts();
+        [counts.pilot_positive, counts.pilot_negative]
+    }
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -175,10 +181,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    use evse_core::SensorFault;
-
     use super::*;
-    use crate::conversion::AdcRaw;
 
     struct Peer {
         remote: Remote,

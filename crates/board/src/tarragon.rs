@@ -3,6 +3,7 @@
 //! Nothing is addressed by number: chip numbers differ between kernels.
 
 mod adc;
+mod converter;
 mod pwm;
 
 #[cfg(feature = "gpio-cdev")]
@@ -26,10 +27,10 @@ compile_error!("the board needs a GPIO backend: feature gpiocdev (default) or gp
 use std::io;
 use std::path::PathBuf;
 
-use evse_core::Millivolts;
+use evse_core::{Millivolts, SensorFault};
 
 use crate::BoardError;
-use crate::conversion::{self, PILOT_PERIOD_NS, THRESHOLD_PERIOD_NS};
+use crate::conversion::{self, AdcRaw, PILOT_PERIOD_NS, THRESHOLD_PERIOD_NS};
 use crate::electrics::{AdcCounts, Electrics};
 use crate::lines::{DigitalLines, InputLevels, OutputLevels};
 
@@ -119,6 +120,15 @@ impl Electrics for Tarragon {
 
     fn adc_counts(&mut self) -> AdcCounts {
         self.adc.counts()
+    }
+
+    fn pilot_counts(&mut self) -> [Result<AdcRaw, SensorFault>; 2] {
+        let AdcCounts {
+            pilot_positive,
+            pilot_negative,
+            ..
+        } = self.adc.pilot_counts();
+        [pilot_positive, pilot_negative]
     }
 }
 

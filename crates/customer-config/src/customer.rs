@@ -16,7 +16,7 @@ pub use words::*;
 
 use crate::read::read;
 use crate::tree::{Segment, segments};
-use crate::{ConfigError, Warning, file, keys, syntax};
+use crate::{ConfigError, Key, Warning, file, keys, syntax};
 
 /// customer.json, complete: what the file lacks has its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,6 +131,29 @@ impl Customer {
             _ => None,
         };
         segments(path)?.into_iter().try_fold(complete, step)
+    }
+
+    /// The keys that a central system may reach: name, key, and the value in force as OCPP
+    /// writes it, `None` where there is none. A key for any name is there once for each name in
+    /// the file; a key of an array's items is not there.
+    pub fn over_ocpp(&self) -> Vec<(String, &'static Key, Option<String>)> {
+        let reachable = keys::customer().filter(|key| !key.path.contains("[]"));
+        let named = reachable.filter_map(|key| Some((key.ocpp_name()?, key)));
+        let all = named.flat_map(|(name, key)| match name.split_once('*') {
+            None => vec![(name.to_owned(), key.path.to_owned(), key)],
+            Some((before, after)) => {
+                let names = self.fake_highlevel_dc_vendors.keys();
+                names
+                    .map(|any| format!("{before}{any}{after}"))
+                    .map(|path| (path.clone(), path, key))
+                    .collect()
+            }
+        });
+        all.map(|(name, path, key)| {
+            let value = self.value(&path).map(|value| key.text_of_value(&value));
+            (name, key, value)
+        })
+        .collect()
     }
 
     /// What no single key can tell.

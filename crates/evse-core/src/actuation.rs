@@ -72,8 +72,8 @@ pub struct Actuation {
 }
 
 impl Actuation {
-    /// All relays open, pilot at -12 V (state F), lock motor free: the level at
-    /// process start and of `evsed --safe-state`.
+    /// All relays open, pilot at -12 V (state F), lock motor free, all outputs low. Where
+    /// something hangs on an output, see [`crate::Config::safe`].
     pub const SAFE: Self = Self {
         pilot: PilotOutput::Duty(DutyCycle::ZERO),
         relay_1: false,

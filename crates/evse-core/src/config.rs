@@ -1,8 +1,8 @@
 //! What the machine is told once, at start.
 
 use crate::{
-    Amperes, Authentication, DigitalInput, Feedback, LockProfile, PhaseSwitch, RcdMonitor,
-    Ventilation, WakeUp,
+    Actuation, Amperes, Authentication, DigitalInput, Feedback, LockProfile, PhaseSwitch,
+    RcdMonitor, Ventilation, WakeUp,
 };
 
 /// How the EV is connected (`ports[0]/pluggable`).
@@ -55,4 +55,19 @@ pub struct Config {
     pub relay_2: SecondRelay,
     /// When an EV is woken.
     pub wake_up: WakeUp,
+}
+
+impl Config {
+    /// [`Actuation::SAFE`] with the outputs at rest: the level at process start and end.
+    /// A trigger that is active low rests high.
+    pub const fn safe(&self) -> Actuation {
+        let mut safe = Actuation::SAFE;
+        if let Some(RcdMonitor {
+            test: Some(test), ..
+        }) = self.rcd
+        {
+            safe.outputs = test.trigger.level(false);
+        }
+        safe
+    }
 }

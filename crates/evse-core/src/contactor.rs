@@ -8,6 +8,9 @@ use crate::{Inputs, Millis, SensorFault};
 const DEBOUNCE_MS: u64 = 10;
 /// The feedback must follow the command within this time.
 const REACTION_MS: u64 = 250;
+/// A feedback that could not be read must be readable and open for this long, without
+/// a break, before the contactor is trusted again.
+const RECOVERY_MS: u64 = 10_000;
 /// From opening to closing (guide 3.4, table 14).
 const REST_MS: u64 = 6_000;
 /// From closing to closing: the slowest relay type bears six cycles per minute.
@@ -36,8 +39,9 @@ pub enum ContactorPosition {
     Unknown,
 }
 
-/// Why the contactor can't be trusted any more; latched until restart because a
-/// welded contact may look well again for a while (guide 3.3.4.1, 15.13).
+/// Why the contactor can't be trusted any more; latched until restart, but for
+/// [`Self::FeedbackUnreadable`], because a welded contact may look well again for a
+/// while (guide 3.3.4.1, 15.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContactorFault {
     /// Feedback still says closed after the command to open (also at start).
@@ -48,7 +52,8 @@ pub enum ContactorFault {
     OpenedByItself,
     /// Feedback says closed although the contactor was open and not commanded.
     ClosedByItself,
-    /// Feedback is wired, but the input can't be read.
+    /// Feedback is wired, but the input can't be read. Ends when it says open again for
+    /// 10 s; if it says closed, the contactor is welded.
     FeedbackUnreadable,
 }
 
@@ -94,6 +99,10 @@ enum Motion {
         by: Millis,
     },
     Closed,
+    /// Commanded open because the feedback can't be read; `trusted_at` while it can.
+    Blind {
+        trusted_at: Option<Millis>,
+    },
     /// Commanded open for good.
     Failed(ContactorFault),
 }
@@ -134,6 +143,7 @@ impl Contactor {
                 | Motion::Open
                 | Motion::Closing { .. }
                 | Motion::Closed
+                | Motion::Blind { .. }
                 | Motion::Failed(_) => self.motion,
             };
         }
@@ -184,9 +194,11 @@ impl Contactor {
             Motion::Closing { .. } | Motion::Closed => Motion::Closing {
                 by: now.after(REACTION_MS),
             },
-            Motion::Opening { .. } | Motion::Aborting { .. } | Motion::Open | Motion::Failed(_) => {
-                self.motion
-            }
+            Motion::Opening { .. }
+            | Motion::Aborting { .. }
+            | Motion::Open
+            | Motion::Blind { .. }
+            | Motion::Failed(_) => self.motion,
         };
     }
 
@@ -195,11 +207,16 @@ impl Contactor {
             Sense::Settled(sensed) => sensed,
             Sense::Failing { give_up } if now >= give_up => {
                 if self.fault().is_none() {
-                    self.motion = Motion::Failed(ContactorFault::FeedbackUnreadable);
+                    self.motion = Motion::Blind { trusted_at: None };
                 }
                 return;
             }
-            Sense::Unread | Sense::Bouncing { .. } | Sense::Failing { .. } => return,
+            Sense::Unread | Sense::Bouncing { .. } | Sense::Failing { .. } => {
+                if let Motion::Blind { .. } = self.motion {
+                    self.motion = Motion::Blind { trusted_at: None };
+                }
+                return;
+            }
         };
         let (open, closed) = (
             sensed == ContactorPosition::Opened,
@@ -219,6 +236,17 @@ impl Contactor {
             Motion::Closing { by } => Motion::Closing { by },
             Motion::Closed if open => Motion::Failed(ContactorFault::OpenedByItself),
             Motion::Closed => Motion::Closed,
+            Motion::Blind { .. } if closed => Motion::Failed(ContactorFault::Welded),
+            Motion::Blind { trusted_at } => {
+                let at = trusted_at.unwrap_or(now.after(RECOVERY_MS));
+                if now < at {
+                    Motion::Blind {
+                        trusted_at: Some(at),
+                    }
+                } else {
+                    Motion::Open
+                }
+            }
             Motion::Failed(fault) => Motion::Failed(fault),
         };
     }
@@ -243,9 +271,11 @@ impl Contactor {
         self.motion = match self.motion {
             Motion::Closing { .. } => Motion::Aborting { by },
             Motion::Closed => Motion::Opening { by },
-            Motion::Opening { .. } | Motion::Aborting { .. } | Motion::Open | Motion::Failed(_) => {
-                return;
-            }
+            Motion::Opening { .. }
+            | Motion::Aborting { .. }
+            | Motion::Open
+            | Motion::Blind { .. }
+            | Motion::Failed(_) => return,
         };
         self.may_close_at = self.may_close_at.max(now.after(REST_MS));
     }
@@ -259,9 +289,11 @@ impl Contactor {
     pub(crate) const fn is_commanded_closed(&self) -> bool {
         match self.motion {
             Motion::Closing { .. } | Motion::Closed => true,
-            Motion::Opening { .. } | Motion::Aborting { .. } | Motion::Open | Motion::Failed(_) => {
-                false
-            }
+            Motion::Opening { .. }
+            | Motion::Aborting { .. }
+            | Motion::Open
+            | Motion::Blind { .. }
+            | Motion::Failed(_) => false,
         }
     }
 
@@ -269,7 +301,7 @@ impl Contactor {
     /// plug is unlocked. A bouncing or unreadable feedback is no proof.
     pub(crate) fn is_proven_open(&self) -> bool {
         let at_rest = match self.motion {
-            Motion::Open | Motion::Failed(_) => true,
+            Motion::Open | Motion::Blind { .. } | Motion::Failed(_) => true,
             Motion::Opening { .. }
             | Motion::Aborting { .. }
             | Motion::Closing { .. }
@@ -292,6 +324,7 @@ impl Contactor {
     pub(crate) const fn fault(&self) -> Option<ContactorFault> {
         match self.motion {
             Motion::Failed(fault) => Some(fault),
+            Motion::Blind { .. } => Some(ContactorFault::FeedbackUnreadable),
             Motion::Opening { .. }
             | Motion::Aborting { .. }
             | Motion::Open
@@ -307,6 +340,10 @@ impl Contactor {
             Motion::Opening { by } | Motion::Aborting { by } | Motion::Closing { by } => {
                 Some((by, "contactor reaction"))
             }
+            Motion::Blind { trusted_at } => match trusted_at {
+                Some(at) => Some((at, "contactor feedback is back")),
+                None => None,
+            },
             Motion::Open | Motion::Closed | Motion::Failed(_) => None,
         }
     }
@@ -455,6 +492,11 @@ mod tests {
             (contactor.fault(), contactor.is_proven_open()),
             (None, true)
         );
+        contactor.close(Millis(17_000));
+        contactor.open(Millis(17_010));
+        contactor.observe(Millis(17_020), inputs(true));
+        contactor.observe(Millis(17_260), inputs(true));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
     }
 
     #[test]
@@ -466,6 +508,47 @@ mod tests {
         assert_eq!(contactor.fault(), None);
         contactor.observe(Millis(8_250), Err(SensorFault));
         assert_eq!(contactor.fault(), Some(ContactorFault::FeedbackUnreadable));
+    }
+
+    #[test]
+    fn an_unreadable_feedback_is_trusted_again_after_10_s_of_open() {
+        let blind = || {
+            let mut contactor = closed();
+            contactor.observe(Millis(8_000), Err(SensorFault));
+            contactor.observe(Millis(8_250), Err(SensorFault));
+            assert!(!contactor.is_proven_open() && !contactor.is_commanded_closed());
+            contactor
+        };
+        let fault = Some(ContactorFault::FeedbackUnreadable);
+        let mut contactor = blind();
+        contactor.observe(Millis(20_000), inputs(false));
+        assert_eq!(
+            contactor.deadline(),
+            Some((Millis(30_000), "contactor feedback is back"))
+        );
+        assert!(contactor.is_proven_open(), "the plug may be released");
+        // A gap begins the time anew.
+        contactor.observe(Millis(29_000), Err(SensorFault));
+        assert_eq!((contactor.fault(), contactor.deadline()), (fault, None));
+        contactor.observe(Millis(29_010), inputs(false));
+        contactor.observe(Millis(39_009), inputs(false));
+        assert_eq!(contactor.fault(), fault);
+        assert!(!contactor.may_close(Millis(39_009)));
+        contactor.observe(Millis(39_010), inputs(false));
+        assert_eq!(contactor.fault(), None);
+        assert!(contactor.may_close(Millis(39_010)));
+
+        // What reads closed was welded meanwhile, and stays so.
+        let mut contactor = blind();
+        contactor.observe(Millis(20_000), inputs(true));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
+        let mut contactor = blind();
+        contactor.observe(Millis(20_000), inputs(false));
+        contactor.observe(Millis(25_000), inputs(true));
+        contactor.observe(Millis(25_010), inputs(true));
+        contactor.observe(Millis(25_020), inputs(false));
+        contactor.observe(Millis(60_000), inputs(false));
+        assert_eq!(contactor.fault(), Some(ContactorFault::Welded));
     }
 
     // covers: CON-015

@@ -32,6 +32,7 @@ mod authorization;
 mod availability;
 mod config;
 mod contactor;
+mod detectors;
 mod leds;
 mod limits;
 mod lock;
@@ -70,7 +71,7 @@ pub use sample::{
 };
 pub use session::StopReason;
 pub use status::{Event, Events, SessionState, Status, UnlockResult};
-pub use step::{Input, Request, Step};
+pub use step::{Input, Pace, Request, Step};
 pub use units::{Amperes, DutyCycle, Millis, Millivolts};
 pub use ventilation::{Ventilation, VentilationControl, VentilationStatus};
 pub use wake_up::WakeUp;

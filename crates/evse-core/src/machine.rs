@@ -14,15 +14,15 @@ use crate::pilot::Pilot;
 use crate::proximity::Proximity;
 use crate::rcd::Rcd;
 use crate::session::{Ev, Facts, Failure, Plug, Session};
-use crate::step::Deadline;
 use crate::ventilation::Fan;
 use crate::wake_up::{Offer, WakeUpCall};
 use crate::{
-    Actuation, Amperes, Availability, Config, Connection, ContactorFault, CpState, DigitalOutputs,
-    DutyCycle, Event, Events, Input, Inputs, LockDrive, LockPosition, Millis, PilotOutput,
-    ProximityError, Sample, SecondRelay, SensorFault, Step, StopReason, UnlockResult,
+    Actuation, Amperes, Config, Connection, ContactorFault, CpState, Event, Events, Input, Inputs,
+    LockPosition, Millis, PilotOutput, ProximityError, Sample, SecondRelay, SensorFault, Step,
+    StopReason, UnlockResult,
 };
 
+mod outputs;
 mod requests;
 mod snapshot;
 
@@ -99,7 +99,7 @@ impl Machine {
             },
             limits: Limits::new(config.evse_limit, config.grid_limit, config.failsafe),
             authorization: Authorization::new(config.authentication),
-            wishes: Wishes::new(),
+            wishes: Wishes::new(now),
             session: Session::Starting,
             stop_reason: None,
             unlock_by: None,
@@ -144,6 +144,7 @@ impl Machine {
         Step {
             actuation,
             deadline: self.deadline(now),
+            pace: self.pace(now),
             events,
         }
     }
@@ -158,7 +159,7 @@ impl Machine {
             }
             Second::Phases(phases) => phases.observe(now, sample.inputs, &self.contactor),
         }
-        self.pilot.observe(now, sample.pilot, self.driven);
+        self.pilot.observe(now, sample, self.driven);
         self.authorization.observe(now, sample.inputs);
         match &mut self.outlet {
             Outlet::Socket { lock, proximity } => {
@@ -272,7 +273,7 @@ impl Machine {
         // The longest chain has four links; the bound only guards against a mistake.
         for _ in 0..8 {
             self.judge_cable();
-            self.wishes.combine(self.session == Session::Vacant);
+            self.wishes.combine(now, self.session == Session::Vacant);
             let Some((next, reason)) = self.session.next(now, &self.facts(now, measured_now))
             else {
                 return;
@@ -369,9 +370,9 @@ impl Machine {
             offer_answered: self.pilot.answers_offer(),
             measured_now,
             current_available: self.offers_current(),
-            granted: self.authorization.is_granted(),
+            granted: self.authorization.is_granted() && !self.wishes.forbid_running(now),
             may_start: self.authorization.may_start()
-                && self.wishes.result() == Availability::Operative
+                && self.wishes.allow_start(now)
                 && self.cable_is_valid(),
             unlock_requested: self.unlock_by.is_some(),
             plug: self.plug(),
@@ -486,102 +487,5 @@ impl Machine {
             Outlet::Socket { .. } if self.session.locks_plug() => LockPosition::Locked,
             Outlet::Socket { .. } | Outlet::FixedCable { .. } => LockPosition::Unlocked,
         }
-    }
-
-    /// The levels that follow from the state.
-    fn actuation(&self) -> Actuation {
-        Actuation {
-            pilot: if self.wake_up.is_calling() {
-                PilotOutput::Released
-            } else {
-                PilotOutput::Duty(self.duty_cycle())
-            },
-            relay_1: self.contactor.is_commanded_closed(),
-            relay_2: self.relay_2(),
-            lock_drive: match &self.outlet {
-                Outlet::Socket { lock, .. } => lock.drive(),
-                Outlet::FixedCable { .. } => LockDrive::Coast,
-            },
-            outputs: match self.rcd.and_then(|rcd| rcd.trigger()) {
-                Some((trigger, on)) => trigger.level(on),
-                None => DigitalOutputs(0),
-            },
-        }
-    }
-
-    fn duty_cycle(&self) -> DutyCycle {
-        match self.session {
-            // Unrecoverable safe state (guide 15.13, table 70).
-            Session::Failed(_) => DutyCycle::ZERO,
-            Session::Ready | Session::Charging => {
-                if self.inhibition().is_some()
-                    || self.ventilation_is_refused()
-                    || !self.offers_current()
-                {
-                    DutyCycle::FULL
-                } else {
-                    DutyCycle::offering(self.offered_limit())
-                }
-            }
-            Session::Starting
-            | Session::Vacant
-            | Session::Connected
-            | Session::Securing
-            | Session::Withdrawing { .. }
-            | Session::Finished(_) => DutyCycle::FULL,
-        }
-    }
-
-    /// Guide 15.19, table 80: refused with 100 %, the plug stays locked. While a fan
-    /// starts the offer stays, or the EV would no longer want it.
-    fn ventilation_is_refused(&self) -> bool {
-        let available = match &self.second {
-            Second::Fan(fan) => fan.is_available(),
-            Second::Phases(_) => false,
-        };
-        self.pilot.state() == Some(CpState::D) && !self.config.always_accept_state_d && !available
-    }
-
-    fn deadline(&self, now: Millis) -> Option<Deadline> {
-        let withdrawal = match self.session {
-            Session::Withdrawing { open_by, .. } => Some((open_by, "offer withdrawn")),
-            Session::Starting
-            | Session::Vacant
-            | Session::Connected
-            | Session::Securing
-            | Session::Ready
-            | Session::Charging
-            | Session::Finished(_)
-            | Session::Failed(_) => None,
-        };
-        let lock = match &self.outlet {
-            Outlet::Socket { lock, .. } => lock.deadline(),
-            Outlet::FixedCable { .. } => None,
-        };
-        let (second, third) = match &self.second {
-            Second::Fan(fan) => (fan.deadline(), None),
-            Second::Phases(phases) => {
-                let [switched, moved] = phases.deadlines();
-                (switched, moved)
-            }
-        };
-        let unlock = self.unlock_by.map(|by| (by, "unlock request"));
-        self.pilot
-            .deadlines()
-            .into_iter()
-            .chain([
-                self.contactor.deadline(),
-                self.limits.deadline(),
-                withdrawal,
-                lock,
-                unlock,
-                second,
-                third,
-                self.wake_up.deadline(),
-                self.rcd.and_then(|rcd| rcd.deadline()),
-            ])
-            .flatten()
-            .filter(|(at, _)| *at > now)
-            .min_by_key(|(at, _)| *at)
     }
 }

@@ -1,14 +1,20 @@
 //! The control pilot as an input: agreement of two rounds, the EV's request for
 //! energy, and supervision.
 
+use crate::detectors::Detectors;
 use crate::reading::{Bands, Reading};
 use crate::step::Deadline;
-use crate::{CpState, Millis, PilotFault, PilotOutput, PilotPeaks, SensorFault};
+use crate::{CpState, Millis, PilotFault, PilotOutput, Sample, SensorFault};
 
 /// A reading outside C/D must be disproved within this time or counts as true.
 /// The rounds come every 5 to 10 ms, so a single disturbed round is forgiven
 /// and the open command still goes out within 20 ms (S2).
 const DOUBT_MS: u64 = 15;
+/// What a forgiven round costs, what a good one gives back, and what may be spent:
+/// four in a row of "good, odd" are too many, one in five is not.
+const ODD_ROUND: u8 = 4;
+const GOOD_ROUND: u8 = 1;
+const FORGIVENESS: u8 = 12;
 /// Without a valid round for this long the pilot is not known any more (S8).
 const STALE_MS: u64 = 100;
 /// A fault that went away by itself stays reported for this long, so that a
@@ -62,8 +68,11 @@ pub(crate) struct Pilot {
     /// What two rounds in a row agreed on.
     state: Option<CpState>,
     demand: Demand,
+    /// What the rounds that were forgiven have cost and good ones not given back.
+    spent: u8,
     answer: Answer,
     supervision: Supervision,
+    detectors: Detectors,
     /// When the last valid round is too old.
     stale_at: Millis,
 }
@@ -76,8 +85,10 @@ impl Pilot {
             last: None,
             state: None,
             demand: Demand::Absent,
+            spent: 0,
             answer: Answer::None,
             supervision: Supervision::Healthy,
+            detectors: Detectors::new(now),
             stale_at: now.after(STALE_MS),
         }
     }
@@ -87,6 +98,8 @@ impl Pilot {
     pub(crate) fn expire(&mut self, now: Millis) {
         if now >= self.stale_at {
             self.accept(now, Reading::Fault(PilotFault::Stale));
+        } else if self.detectors.are_frozen(now) {
+            self.accept(now, Reading::Fault(PilotFault::Frozen));
         }
         match self.demand {
             Demand::Doubtful { by } if now >= by => self.demand = Demand::Absent,
@@ -106,17 +119,18 @@ impl Pilot {
     }
 
     /// Looks at one round, measured while `driven` was on the line.
-    pub(crate) fn observe(
-        &mut self,
-        now: Millis,
-        round: Result<PilotPeaks, SensorFault>,
-        driven: PilotOutput,
-    ) {
-        let reading = match round {
+    pub(crate) fn observe(&mut self, now: Millis, sample: &Sample, driven: PilotOutput) {
+        let reading = match sample.pilot {
             Err(SensorFault) => Reading::Fault(PilotFault::Sensor),
             Ok(peaks) => {
                 self.stale_at = now.after(STALE_MS);
+                if let Some(Ok(in_reset)) = sample.pilot_in_reset {
+                    self.detectors.observe(now, in_reset, peaks);
+                }
                 match driven {
+                    PilotOutput::Duty(_) if self.detectors.are_frozen(now) => {
+                        Reading::Fault(PilotFault::Frozen)
+                    }
                     PilotOutput::Duty(duty) => self.bands.read(peaks, duty),
                     // Nothing is driven, so nothing can be learnt of the EV.
                     PilotOutput::Released => {
@@ -135,6 +149,10 @@ impl Pilot {
             (None | Some(Reading::State(_) | Reading::Fault(_)), _) => false,
         };
         self.last = Some(reading);
+        if self.is_unsteady(reading) {
+            self.accept(now, Reading::Fault(PilotFault::Unsteady));
+            return;
+        }
         let offered = match driven {
             PilotOutput::Duty(duty) => duty.offered().is_some(),
             PilotOutput::Released => false,
@@ -155,6 +173,21 @@ impl Pilot {
         if agreed {
             self.accept(now, reading);
         }
+    }
+
+    /// Keeps account of the rounds that contradict a request, and says when they are
+    /// too many to be forgiven.
+    fn is_unsteady(&mut self, reading: Reading) -> bool {
+        if self.demand != Demand::Present || self.requests_energy(reading) {
+            self.spent = self.spent.saturating_sub(GOOD_ROUND);
+            return false;
+        }
+        self.spent = self.spent.saturating_add(ODD_ROUND);
+        if self.spent <= FORGIVENESS {
+            return false;
+        }
+        self.spent = 0;
+        true
     }
 
     const fn requests_energy(&self, reading: Reading) -> bool {
@@ -182,12 +215,17 @@ impl Pilot {
                 self.supervision = match (self.supervision, fault) {
                     (Supervision::Latched { fault }, _) => Supervision::Latched { fault },
                     (_, PilotFault::Diode | PilotFault::Output) => Supervision::Latched { fault },
-                    (_, PilotFault::Sensor | PilotFault::Stale | PilotFault::OutOfRange) => {
-                        Supervision::Faulty {
-                            fault,
-                            until: now.after(RECOVERY_MS),
-                        }
-                    }
+                    (
+                        _,
+                        PilotFault::Sensor
+                        | PilotFault::Stale
+                        | PilotFault::Frozen
+                        | PilotFault::Unsteady
+                        | PilotFault::OutOfRange,
+                    ) => Supervision::Faulty {
+                        fault,
+                        until: now.after(RECOVERY_MS),
+                    },
                 };
             }
         }
@@ -196,6 +234,11 @@ impl Pilot {
     /// The state that two rounds agreed on; `None` while it is not known.
     pub(crate) const fn state(&self) -> Option<CpState> {
         self.state
+    }
+
+    /// State A, and the last round says so as well.
+    pub(crate) fn shows_no_ev(&self) -> bool {
+        self.state == Some(CpState::A) && self.last == Some(Reading::State(CpState::A))
     }
 
     /// The EV asks for energy (C, or D where that is accepted), and nothing of
@@ -222,7 +265,7 @@ impl Pilot {
     }
 
     /// When time alone changes something.
-    pub(crate) fn deadlines(&self) -> [Option<Deadline>; 3] {
+    pub(crate) fn deadlines(&self) -> [Option<Deadline>; 4] {
         let doubt = match self.demand {
             Demand::Doubtful { by } => Some((by, "control pilot left C")),
             Demand::Absent | Demand::Present => None,
@@ -237,6 +280,7 @@ impl Pilot {
             doubt,
             recovery,
             Some((self.stale_at, "control pilot stale")),
+            Some(self.detectors.deadline()),
         ]
     }
 }
@@ -244,17 +288,25 @@ impl Pilot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Amperes, DutyCycle, Millivolts};
+    use crate::{Amperes, DutyCycle, Millivolts, PilotPeaks};
 
     const OFFER: PilotOutput = PilotOutput::Duty(DutyCycle::offering(Amperes::new(16)));
     const PLUS: PilotOutput = PilotOutput::Duty(DutyCycle::FULL);
     const MINUS: PilotOutput = PilotOutput::Duty(DutyCycle::ZERO);
 
-    fn round(positive: i32, negative: i32) -> Result<PilotPeaks, SensorFault> {
+    fn peaks(positive: i32, negative: i32) -> Result<PilotPeaks, SensorFault> {
         Ok(PilotPeaks {
             positive: Millivolts(positive),
             negative: Millivolts(negative),
         })
+    }
+
+    fn round(positive: i32, negative: i32) -> Sample {
+        Sample {
+            pilot: peaks(positive, negative),
+            pilot_in_reset: Some(peaks(60, 60)),
+            ..Sample::FAILED
+        }
     }
 
     /// A pilot that has seen these rounds, 10 ms apart.
@@ -262,7 +314,7 @@ mod tests {
         let mut pilot = Pilot::new(Millis(0), false);
         for (number, (positive, negative)) in (1_u64..).zip(rounds) {
             pilot.expire(Millis(number * 10));
-            pilot.observe(Millis(number * 10), round(*positive, *negative), driven);
+            pilot.observe(Millis(number * 10), &round(*positive, *negative), driven);
         }
         pilot
     }
@@ -322,7 +374,7 @@ mod tests {
         let mut pilot = after(PLUS, &[(8_919, 65); 2]);
         for number in 3..500 {
             pilot.expire(Millis(number * 10));
-            pilot.observe(Millis(number * 10), round(20, -30), PilotOutput::Released);
+            pilot.observe(Millis(number * 10), &round(20, -30), PilotOutput::Released);
             assert_eq!((pilot.state(), pilot.fault()), (Some(CpState::B), None));
             assert!(!pilot.energy_requested() && !pilot.answers_offer());
         }
@@ -347,6 +399,89 @@ mod tests {
         }
     }
 
+    #[test]
+    fn many_odd_rounds_are_a_fault_until_the_line_is_steady_for_3_s() {
+        let c = (5_900, -11_625);
+        for odd in [(8_957, -11_615), (20, -30), (14_500, -11_615)] {
+            let mut pilot = after(OFFER, &[c, c, odd, c, odd, c, odd, c]);
+            assert!(pilot.energy_requested() && pilot.fault().is_none());
+            pilot.observe(Millis(90), &round(odd.0, odd.1), OFFER);
+            assert!(!pilot.energy_requested() && !pilot.answers_offer());
+            assert_eq!(
+                (pilot.fault(), pilot.state()),
+                (Some(PilotFault::Unsteady), None)
+            );
+            for number in 0..310 {
+                assert_eq!(pilot.fault().is_some(), number < 300, "{number}");
+                let now = Millis(100 + number * 10);
+                pilot.expire(now);
+                pilot.observe(now, &round(c.0, c.1), OFFER);
+            }
+        }
+        // The last of the budget may be spent, no more.
+        let odd = (20, -30);
+        let mut pilot = after(OFFER, &[c, c, odd, c, odd, c, odd, c, c, odd, c]);
+        assert!(pilot.energy_requested() && pilot.fault().is_none());
+        pilot.observe(Millis(120), &round(odd.0, odd.1), OFFER);
+        assert_eq!(pilot.fault(), Some(PilotFault::Unsteady));
+        // One in six is forgiven for ever.
+        let mut pilot = after(OFFER, &[c, c]);
+        for number in 0..1_000 {
+            let seen = if number % 6 == 5 { (20, -30) } else { c };
+            pilot.observe(Millis(30 + number * 10), &round(seen.0, seen.1), OFFER);
+            assert!(pilot.energy_requested() && pilot.fault().is_none());
+        }
+    }
+
+    #[test]
+    fn a_channel_that_does_not_follow_its_reset_is_a_fault_wherever_it_froze() {
+        for (positive, negative) in [(5_900, -11_625), (8_957, -11_615), (11_947, -11_615)] {
+            let frozen = Sample {
+                pilot_in_reset: Some(peaks(positive, 60)),
+                ..round(positive, negative)
+            };
+            let mut pilot = after(OFFER, &[(positive, negative); 2]);
+            let first = Millis(20);
+            let mut faulty_at = None;
+            for number in 3..100 {
+                let now = Millis(number * 10);
+                pilot.expire(now);
+                pilot.observe(now, &frozen, OFFER);
+                if pilot.fault().is_some() {
+                    faulty_at = faulty_at.or(Some(now.since(first)));
+                }
+                assert_eq!(pilot.fault().is_some(), faulty_at.is_some(), "for good");
+            }
+            assert_eq!(faulty_at, Some(250));
+            assert_eq!(
+                (pilot.fault(), pilot.state(), pilot.energy_requested()),
+                (Some(PilotFault::Frozen), None, false)
+            );
+        }
+    }
+
+    #[test]
+    fn a_look_that_fails_or_is_missing_proves_nothing() {
+        for in_reset in [None, Some(Err(SensorFault))] {
+            let unproven = Sample {
+                pilot_in_reset: in_reset,
+                ..round(8_919, 65)
+            };
+            let mut pilot = after(PLUS, &[(8_919, 65); 2]);
+            assert_eq!(
+                pilot.deadlines()[3],
+                Some((Millis(270), "control pilot frozen"))
+            );
+            for number in 3..27 {
+                pilot.expire(Millis(number * 10));
+                pilot.observe(Millis(number * 10), &unproven, PLUS);
+                assert_eq!(pilot.fault(), None);
+            }
+            pilot.expire(Millis(270));
+            assert_eq!(pilot.fault(), Some(PilotFault::Frozen));
+        }
+    }
+
     /// A line that collapses from C passes through the voltage of D.
     #[test]
     fn a_short_that_passes_through_d_is_never_d() {
@@ -364,7 +499,7 @@ mod tests {
             (Some(CpState::C), false)
         );
         let mut pilot = pilot;
-        pilot.observe(Millis(50), round(20, -30), OFFER);
+        pilot.observe(Millis(50), &round(20, -30), OFFER);
         assert_eq!((pilot.state(), pilot.fault()), (Some(CpState::E), None));
     }
 
@@ -397,9 +532,9 @@ mod tests {
         let c1 = after(PLUS, &[(5_900, 60); 5]);
         assert!(c1.energy_requested() && !c1.answers_offer());
         let mut pilot = c1;
-        pilot.observe(Millis(60), round(5_900, -11_625), OFFER);
+        pilot.observe(Millis(60), &round(5_900, -11_625), OFFER);
         assert!(!pilot.answers_offer());
-        pilot.observe(Millis(70), round(5_900, -11_625), OFFER);
+        pilot.observe(Millis(70), &round(5_900, -11_625), OFFER);
         assert!(pilot.answers_offer());
     }
 
@@ -416,7 +551,7 @@ mod tests {
         for number in 1..=302 {
             let now = Millis(120 + number * 10);
             pilot.expire(now);
-            pilot.observe(now, round(8_919, 65), PLUS);
+            pilot.observe(now, &round(8_919, 65), PLUS);
             assert_eq!(pilot.fault().is_some(), number < 301, "{number}");
         }
         assert_eq!(pilot.state(), Some(CpState::B));
@@ -427,12 +562,12 @@ mod tests {
         let mut pilot = after(OFFER, &[(5_900, -5_900); 2]);
         for number in 3..1_000 {
             pilot.expire(Millis(number * 10));
-            pilot.observe(Millis(number * 10), round(5_900, 60), PLUS);
+            pilot.observe(Millis(number * 10), &round(5_900, 60), PLUS);
         }
         assert_eq!(pilot.fault(), Some(PilotFault::Diode));
         assert_eq!(pilot.state(), Some(CpState::C));
-        pilot.observe(Millis(10_000), round(11_956, 55), PLUS);
-        pilot.observe(Millis(10_010), round(11_956, 55), PLUS);
+        pilot.observe(Millis(10_000), &round(11_956, 55), PLUS);
+        pilot.observe(Millis(10_010), &round(11_956, 55), PLUS);
         assert_eq!(pilot.fault(), None);
     }
 }

@@ -27,6 +27,11 @@ pub enum PilotFault {
     Sensor,
     /// No round arrived in time: the control loop or the sensor is frozen.
     Stale,
+    /// A peak detector held in reset doesn't let go of its peak: what it shows is not
+    /// the line.
+    Frozen,
+    /// Too many rounds contradict those around them: a loose contact.
+    Unsteady,
     /// A peak lies outside every band of table A.4.
     OutOfRange,
     /// The negative half wave mirrors the positive one: the EV's diode is missing

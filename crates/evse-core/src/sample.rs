@@ -70,6 +70,9 @@ pub struct Inputs {
 pub struct Sample {
     /// Control pilot peaks.
     pub pilot: Result<PilotPeaks, SensorFault>,
+    /// The same two channels while the peak detectors were held in reset, right
+    /// before; `None` in a round without this look, of which there may be a few.
+    pub pilot_in_reset: Option<Result<PilotPeaks, SensorFault>>,
     /// Proximity pilot.
     pub proximity: Result<Millivolts, SensorFault>,
     /// Feedback of the plug lock motor (X9 SENSE).
@@ -84,6 +87,7 @@ impl Sample {
     /// Nothing could be read.
     pub const FAILED: Self = Self {
         pilot: Err(SensorFault),
+        pilot_in_reset: None,
         proximity: Err(SensorFault),
         lock_sense: Err(SensorFault),
         lock_capacitor: Err(SensorFault),

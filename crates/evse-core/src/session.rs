@@ -26,8 +26,9 @@
 //!             plug lock failed,
 //!             or an emergency is over; until the EV leaves or (not after an
 //!             emergency) a new grant comes
-//!   Failed    contactor error, RCD error without an EV: until restart; emergency:
-//!             until it is over; from every state
+//!   Failed    contactor error, RCD error without an EV: until restart, or until a
+//!             feedback that could not be read is back; emergency: until it is
+//!             over; from every state
 //! ```
 //! "seq." is a sequence of IEC 61851-1 table A.6.
 
@@ -67,7 +68,7 @@ pub enum StopReason {
     ProximityError(ProximityError),
     /// The plug lock can't be relied on.
     LockFailure(LockFailure),
-    /// The contactor can't be trusted; until restart.
+    /// The contactor can't be trusted.
     ContactorFault(ContactorFault),
     /// The residual current device tripped or failed its test.
     RcdError(RcdError),
@@ -183,7 +184,11 @@ impl Withdrawal {
 /// Why a session is over although the EV is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Finish {
-    UnlockRequested,
+    /// The driver is to have the plug. A grant locks it again only where the one of
+    /// before has ended.
+    UnlockRequested {
+        grant_ended: bool,
+    },
     LockFailed(LockFailure),
     /// The emergency is over; nothing starts before the EV has left.
     Emergency,
@@ -257,7 +262,9 @@ impl Session {
             Self::Withdrawing { open_by, cause } => Self::withdraw(now, facts, open_by, cause),
             // Released, but whether the EV has left shows only at +12 V.
             Self::Failed(Failure::Emergency) => go(Self::Finished(Finish::Emergency)),
-            Self::Finished(_) | Self::Failed(Failure::Contactor(_) | Failure::Rcd(_)) => None,
+            // The feedback is back. In state F nobody saw whether the EV has left.
+            Self::Failed(Failure::Contactor(_)) => go(Self::Vacant),
+            Self::Finished(_) | Self::Failed(Failure::Rcd(_)) => None,
         }
     }
 
@@ -324,7 +331,7 @@ impl Session {
         }
         if facts.unlock_requested {
             let reason = StopReason::UnlockRequested;
-            return Some((Self::Finished(Finish::UnlockRequested), Some(reason)));
+            return Some((Self::Finished(facts.unlocked()), Some(reason)));
         }
         // Guide 3.3.4.13, 3.3.4.14: the plug is kept closed until the EV leaves.
         if !facts.granted && !facts.rcd_holds_plug() {
@@ -368,7 +375,7 @@ impl Session {
                 Withdrawal::AuthorizationRevoked if facts.rcd_holds_plug() => Self::Ready,
                 // A grant that has come meanwhile begins another session.
                 Withdrawal::AuthorizationRevoked => Self::Connected,
-                Withdrawal::UnlockRequested => Self::Finished(Finish::UnlockRequested),
+                Withdrawal::UnlockRequested => Self::Finished(facts.unlocked()),
             };
             return Some((next, None));
         }
@@ -447,6 +454,12 @@ impl Session {
 impl Facts {
     const fn rcd_holds_plug(&self) -> bool {
         matches!(self.inhibition, Some(StopReason::RcdError(_)))
+    }
+
+    const fn unlocked(&self) -> Finish {
+        Finish::UnlockRequested {
+            grant_ended: !self.granted,
+        }
     }
 
     const fn why_not_requested(&self) -> StopReason {

@@ -57,6 +57,15 @@ pub enum Input {
     Tick,
 }
 
+/// How soon the next round of measurements is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// Every 5 to 10 ms: there is an EV, or something moves.
+    Brisk,
+    /// Every 25 ms are enough, and spare the processor.
+    Relaxed,
+}
+
 /// What a step brings.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +75,8 @@ pub struct Step {
     /// When to step again with [`Input::Tick`] unless something else comes first,
     /// and what for.
     pub deadline: Option<(Millis, &'static str)>,
+    /// How soon the next round is wanted.
+    pub pace: Pace,
     /// What happened.
     pub events: Events,
 }

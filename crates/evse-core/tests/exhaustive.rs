@@ -67,7 +67,8 @@ impl Situation {
 
     fn round(&mut self, after: u64, tally: &mut Tally) -> Result<(), &'static str> {
         self.now = self.now.after(after);
-        self.input(Input::Sample(self.world.sample()), tally)
+        let sample = self.world.sample();
+        self.input(Input::Sample(sample), tally)
     }
 
     fn play(&mut self, symbol: Symbol, tally: &mut Tally) -> Result<(), &'static str> {
@@ -283,10 +284,18 @@ const PAUSED: [Symbol; 4] = [Symbol::Ev(Ev::B), Symbol::Round, Symbol::Wait, Sym
 
 #[test]
 fn every_sequence_from_power_on() {
+    let config = socket(Authentication::Free);
+    explore("power on", config, &[], &everything(), 4);
+    let plugged_in = [
+        Symbol::Request(Request::BrokerConnected),
+        Symbol::Ev(Ev::C),
+        Symbol::Wait,
+        Symbol::Wait,
+    ];
     let tally = explore(
-        "power on",
-        socket(Authentication::Free),
-        &[],
+        "plugged in at power on",
+        config,
+        &plugged_in,
         &everything(),
         4,
     );

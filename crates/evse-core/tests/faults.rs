@@ -31,7 +31,7 @@ fn assert_safe_state(bench: &Bench, duty: u16) {
 
 // The contactor.
 
-// covers: CON-009, CON-010, CON-011, CON-012, CON-017, CON-018, CP-018
+// covers: CON-009, CON-010, CON-011, CON-012, CON-017, CON-018, CP-018, PL-010
 #[test]
 fn a_contactor_that_does_not_close_is_a_contactor_error_until_restart() {
     let mut bench = free();
@@ -141,6 +141,41 @@ fn an_unreadable_feedback_opens_and_keeps_the_plug_locked() {
     assert_safe_state(&bench, 0);
     bench.run(10_000);
     assert_eq!(bench.status().lock, LOCKED);
+    // It is back, and says open: the plug is released, and after 10 s the station is well.
+    bench.world.contactor_defect = ContactorDefect::None;
+    bench.run_until(1_000, |bench| bench.status().lock == UNLOCKED);
+    assert_safe_state(&bench, 0);
+    let well = bench.run_until(15_000, |bench| bench.status().contactor_fault.is_none());
+    assert!((9_000..=10_010).contains(&well), "{well}");
+    bench.run_until(5_000, |bench| bench.actuation.relay_1);
+}
+
+#[test]
+fn a_contactor_that_welds_while_its_feedback_is_unreadable_is_found_out() {
+    let mut bench = charging();
+    bench.world.contactor_defect = ContactorDefect::Unreadable;
+    bench.run_until(300, |bench| bench.status().contactor_fault.is_some());
+    bench.world.contactor_defect = ContactorDefect::Welded;
+    bench.cycle();
+    assert_eq!(bench.status().contactor_fault, Some(ContactorFault::Welded));
+    bench.world.contactor_defect = ContactorDefect::None;
+    bench.run(60_000);
+    assert_safe_state(&bench, 0);
+}
+
+/// In state F nobody sees whether the EV has left: what was granted to one is not the next one's.
+#[test]
+fn a_grant_for_one_session_does_not_survive_an_unreadable_feedback() {
+    let mut bench = Bench::rested(socket(Authentication::Ocpp));
+    bench.request(Request::Authorization(Grant::OneSession));
+    bench.charge();
+    bench.world.contactor_defect = ContactorDefect::Unreadable;
+    bench.run(1_000);
+    bench.world.contactor_defect = ContactorDefect::None;
+    bench.run(20_000);
+    assert_eq!(bench.status().contactor_fault, None);
+    assert_eq!(bench.session(), SessionState::Connected);
+    assert!(!bench.status().authorized);
 }
 
 // covers: CON-005, CON-007
@@ -291,9 +326,55 @@ fn a_frozen_loop_opens_the_contactor() {
     // The same when the loop comes back late, with a sample that looks fine.
     let mut bench = charging();
     bench.now = bench.now.after(140);
-    bench.input(Input::Sample(bench.world.sample()));
+    let sample = bench.world.sample();
+    bench.input(Input::Sample(sample));
     assert_safe_state(&bench, 10_000);
     // It heals.
+    bench.run_until(15_000, |bench| bench.actuation.relay_1);
+}
+
+/// The lie that would leave a pulled cable live: the sensor goes on to show state C.
+#[test]
+fn a_frozen_peak_detector_opens_the_contactor_while_it_shows_an_ev() {
+    for config in [
+        fixed_cable(Authentication::Free),
+        socket(Authentication::Free),
+    ] {
+        let mut bench = Bench::rested(config);
+        bench.charge();
+        bench.run(500);
+        bench.plug(Ev::FrozenAtC);
+        let opened = bench.run_until(1_000, |bench| !bench.actuation.relay_1);
+        assert_eq!(opened, 250);
+        let fault = StopReason::PilotFault(PilotFault::Frozen);
+        assert_eq!(bench.status().stop_reason, Some(fault));
+        bench.run(60_000);
+        assert_safe_state(&bench, 10_000);
+        bench.plug(Ev::C);
+        bench.run_until(15_000, |bench| bench.actuation.relay_1);
+    }
+    // One that was frozen from the start never closes.
+    let mut bench = Bench::new(fixed_cable(Authentication::Free));
+    bench.plug(Ev::FrozenAtC);
+    for _ in 0..6_000 {
+        bench.cycle();
+        assert!(!bench.actuation.relay_1);
+    }
+}
+
+#[test]
+fn a_pilot_that_flutters_opens_the_contactor() {
+    let mut bench = charging();
+    bench.plug(Ev::Flutter);
+    let opened = bench.run_until(1_000, |bench| !bench.actuation.relay_1);
+    assert_eq!(opened, 70);
+    let fault = StopReason::PilotFault(PilotFault::Unsteady);
+    assert_eq!(bench.status().stop_reason, Some(fault));
+    for _ in 0..6_000 {
+        bench.cycle();
+        assert!(!bench.actuation.relay_1);
+    }
+    bench.plug(Ev::C);
     bench.run_until(15_000, |bench| bench.actuation.relay_1);
 }
 

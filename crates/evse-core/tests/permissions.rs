@@ -336,6 +336,66 @@ fn becoming_inoperative_waits_for_the_ev_to_leave() {
     }
 }
 
+#[test]
+fn after_a_restart_no_session_starts_before_the_broker_has_told_its_wishes() {
+    for wish in [
+        Request::CustomerOperation(Operation::Inoperative),
+        Request::BackendOperation(Operation::Inoperative),
+    ] {
+        let mut bench = Bench::new(socket(Authentication::Free));
+        bench.plug(Ev::C);
+        bench.run(4_000);
+        assert_eq!(bench.session(), SessionState::Connected);
+        bench.request(Request::BrokerConnected);
+        bench.run(1_900);
+        assert_eq!(bench.session(), SessionState::Connected, "still listening");
+        bench.request(wish);
+        bench.run(60_000);
+        assert!(bench.take_events().is_empty(), "no session");
+        assert_eq!(bench.session(), SessionState::Inoperative);
+        assert_eq!(bench.status().availability, Availability::Inoperative);
+    }
+    let mut bench = Bench::new(socket(Authentication::Free));
+    bench.plug(Ev::C);
+    bench.request(Request::BrokerConnected);
+    let locking = bench.run_until(5_000, |bench| {
+        bench.status().lock_target == LockPosition::Locked
+    });
+    assert_eq!(locking, 2_000, "nothing was kept");
+}
+
+#[test]
+fn with_the_broker_away_a_session_starts_unaware_and_ends_when_the_broker_tells() {
+    let unaware = || {
+        let mut bench = Bench::new(socket(Authentication::Free));
+        bench.plug(Ev::C);
+        let locking = bench.run_until(10_000, |bench| {
+            bench.status().lock_target == LockPosition::Locked
+        });
+        assert_eq!(locking, 5_000);
+        bench.run_until(10_000, |bench| bench.actuation.relay_1);
+        bench.request(Request::BrokerConnected);
+        bench.run(500);
+        assert_eq!(bench.session(), SessionState::Charging);
+        bench
+    };
+    let inoperative = Request::CustomerOperation(Operation::Inoperative);
+    let mut bench = unaware();
+    bench.request(inoperative);
+    assert_eq!((bench.duty(), bench.actuation.relay_1), (10_000, true));
+    bench.run_until(6_100, |bench| !bench.actuation.relay_1);
+    bench.run(60_000);
+    assert_eq!(bench.session(), SessionState::Inoperative);
+    assert_eq!(bench.status().lock, Some(LockPosition::Unlocked));
+    // Later the wish is a new one, and waits for the EV to leave.
+    let mut bench = unaware();
+    bench.run(2_000);
+    bench.request(inoperative);
+    bench.run(60_000);
+    assert_eq!(bench.session(), SessionState::Charging);
+    assert_eq!(bench.status().availability, Availability::Scheduled);
+}
+
 // Unlocking.
 
 // covers: PL-019, PL-021, PL-025
@@ -372,18 +432,24 @@ fn an_unlock_request_ends_the_session_before_it_unlocks() {
 }
 
 #[test]
-fn after_an_unlock_request_only_a_new_grant_or_another_ev_starts_a_session() {
-    for (again, starts) in [(Grant::Permanent, false), (Grant::OneSession, true)] {
+fn after_an_unlock_request_a_grant_that_is_merely_repeated_does_not_take_the_plug_back() {
+    for again in [Grant::Permanent, Grant::OneSession] {
         let mut bench = Bench::rested(socket(Authentication::Mqtt));
-        grant(&mut bench, Grant::Permanent);
+        grant(&mut bench, again);
         bench.charge();
         bench.request(Request::Unlock);
         bench.run(20_000);
         grant(&mut bench, again);
-        bench.run(2_000);
+        bench.run(60_000);
+        // Nor does a broker that has gone and tells it when it is back.
+        bench.request(Request::BrokerLost);
+        bench.run(1_000);
+        bench.request(Request::BrokerConnected);
+        grant(&mut bench, again);
+        bench.run(60_000);
         assert_eq!(
-            bench.status().lock_target == LockPosition::Locked,
-            starts,
+            bench.status().lock,
+            Some(LockPosition::Unlocked),
             "{again:?}"
         );
         grant(&mut bench, Grant::Revoked);
@@ -392,6 +458,17 @@ fn after_an_unlock_request_only_a_new_grant_or_another_ev_starts_a_session() {
         bench.run_until(20_000, |bench| bench.actuation.relay_1);
         assert_eq!(bench.status().stop_reason, None);
     }
+}
+
+#[test]
+fn a_first_grant_after_an_unlock_request_starts_a_session() {
+    let mut bench = Bench::rested(socket(Authentication::Ocpp));
+    bench.plug(Ev::C);
+    bench.run(1_000);
+    bench.request(Request::Unlock);
+    bench.run(1_000);
+    grant(&mut bench, Grant::OneSession);
+    bench.run_until(2_000, |bench| bench.actuation.relay_1);
 }
 
 // covers: PL-020

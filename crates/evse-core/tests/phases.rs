@@ -51,6 +51,26 @@ fn the_second_contactor_closes_first_and_opens_last() {
     assert_eq!(through(&bench), None);
 }
 
+// covers: LIM-003, LIM-030
+#[test]
+fn a_limit_counts_for_each_phase_however_many_there_are() {
+    for deciamperes in [60, 99, 160, 320] {
+        let limit = Some(Amperes::from_deci(deciamperes));
+        let offer = |phases| {
+            let mut bench = Bench::rested(config());
+            bench.request(Request::Phases(phases));
+            bench.request(Request::OcppLimit(limit));
+            bench.run(DELAY_MS + 1_000);
+            bench.charge();
+            bench.run(500);
+            assert_eq!(through(&bench), Some(phases));
+            (bench.duty(), bench.status().offered_limit)
+        };
+        assert_eq!(offer(One), offer(Three));
+        assert_eq!(offer(One).1, Amperes::from_deci(deciamperes));
+    }
+}
+
 // covers: PH-007, PH-010, PH-011, PH-014, PH-015
 #[test]
 fn a_switch_pauses_the_session_for_the_delay_and_resumes_it() {

@@ -232,7 +232,7 @@ fn a_lock_that_leaves_its_position_while_charging_opens_the_contactor() {
     bench.world.locked = false;
     bench.world.lock_defect = LockDefect::Jammed;
     let opened = bench.run_until(1_000, |bench| !bench.actuation.relay_1);
-    assert_eq!(opened, 510, "monitored for 500 ms");
+    assert_eq!(opened, 110, "monitored for 100 ms");
     assert_eq!(failure(&bench), Some("PlugLockMotorUnexpectedOpen"));
     assert_safe_state(&bench, 10_000);
     let reason = StopReason::LockFailure(LockFailure::UnexpectedOpen);

@@ -92,7 +92,14 @@ impl Dice {
             9 | 10 => world.ev = Ev::A,
             11 => world.ev = Ev::D,
             12 => {
-                world.ev = self.pick(&[Ev::Short, Ev::NoDiode, Ev::OutOfRange, Ev::SensorFault]);
+                world.ev = self.pick(&[
+                    Ev::Short,
+                    Ev::NoDiode,
+                    Ev::OutOfRange,
+                    Ev::SensorFault,
+                    Ev::FrozenAtC,
+                    Ev::Flutter,
+                ]);
             }
             13 | 14 => world.proximity = self.pick(&[PP_32, PP_32, PP_63, PP_20, PP_13]),
             15 => world.proximity = self.pick(&[PP_NONE, PP_INVALID, PP_32, PP_20]),

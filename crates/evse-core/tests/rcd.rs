@@ -320,3 +320,25 @@ fn the_pilot_decides_what_a_trip_is() {
         assert_eq!(bench.status().rcd_error, Some(error), "{ev:?}");
     }
 }
+
+#[test]
+fn a_trigger_that_is_active_low_rests_high_before_and_after_the_machine() {
+    let config = with_rcd(socket(Authentication::Free));
+    assert_eq!(config.safe(), Actuation::SAFE);
+    let mut low = config;
+    if let Some(RcdMonitor {
+        test: Some(test), ..
+    }) = &mut low.rcd
+    {
+        test.trigger = DigitalOutput::new(4, false).unwrap();
+    }
+    let expected = Actuation {
+        outputs: DigitalOutputs(0b1000),
+        ..Actuation::SAFE
+    };
+    assert_eq!(low.safe(), expected);
+    assert_eq!(socket(Authentication::Free).safe(), Actuation::SAFE);
+    // It goes on as it began.
+    let step = Machine::new(low, Millis(0)).step(Millis(0), Input::Tick);
+    assert_eq!(step.actuation.outputs, expected.outputs);
+}

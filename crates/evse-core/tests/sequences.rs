@@ -1,7 +1,5 @@
-//! The sequences of IEC 61851-1 table A.6 that apply to basic charging.
-//!
-//! 5 (the EV starts to draw current) and 7 (it stops to) change nothing at the
-//! station, and 11 (the EV signals with a toggle of S2) is not offered.
+//! The sequences of IEC 61851-1 table A.6 that apply to basic charging; what doesn't
+//! apply, and why, stands in docs/explanation/safety.md.
 
 mod bench;
 
@@ -141,6 +139,20 @@ fn sequence_4_ev_is_ready() {
     assert!(bench.status().contactor_target);
 }
 
+/// The station can't see it: nothing may depend on it.
+#[test]
+fn sequences_5_and_7_current_begins_and_ends() {
+    let mut bench = charging();
+    let before = bench.status();
+    bench.run(600_000);
+    assert_eq!(
+        bench.status(),
+        before,
+        "an EV may stay in C without current"
+    );
+    assert!(bench.take_events().is_empty());
+}
+
 // covers: CP-020, CP-021, LIM-015, LIM-028
 #[test]
 fn sequence_6_current_change() {
@@ -192,6 +204,59 @@ fn sequence_8_2_ev_opens_s2_without_pwm() {
     let opened = bench.run_until(100, |bench| !bench.actuation.relay_1);
     assert_eq!(opened, 20);
     assert_eq!(cp(&bench), (Some(CpState::B), 10_000));
+}
+
+/// 4 and 8.1 where the EV asks for ventilation, and there is some.
+#[test]
+fn sequences_4_and_8_1_in_state_d() {
+    let mut bench = Bench::rested(Config {
+        always_accept_state_d: true,
+        ..socket(Authentication::Free)
+    });
+    bench.plug(Ev::B);
+    bench.run_until(1_000, |bench| bench.duty() == 5_333);
+    bench.plug(Ev::D);
+    let closed = bench.run_until(3_000, |bench| bench.actuation.relay_1);
+    assert_eq!(closed, 20, "3 s are allowed");
+    bench.run(1_000);
+    bench.plug(Ev::B);
+    let opened = bench.run_until(100, |bench| !bench.actuation.relay_1);
+    assert_eq!(opened, 20, "100 ms are allowed");
+    // 8.2: without PWM.
+    bench.plug(Ev::D);
+    bench.run_until(12_000, |bench| bench.actuation.relay_1);
+    bench.request(Request::OcppLimit(Some(Amperes::ZERO)));
+    bench.run(500);
+    bench.plug(Ev::B);
+    let opened = bench.run_until(100, |bench| !bench.actuation.relay_1);
+    assert_eq!((opened, bench.duty()), (20, 10_000));
+}
+
+/// 2.2 from state D, and 2.1 and 2.2 while the offer is withdrawn.
+#[test]
+fn sequence_2_2_unplug_in_d_and_in_c1() {
+    let config = Config {
+        always_accept_state_d: true,
+        ..socket(Authentication::Free)
+    };
+    for (ev, withdrawn) in [(Ev::D, false), (Ev::C, true), (Ev::D, true)] {
+        let mut bench = Bench::rested(config);
+        bench.plug(ev);
+        bench.run_until(3_000, |bench| bench.actuation.relay_1);
+        bench.run(500);
+        if withdrawn {
+            bench.request(Request::OcppLimit(Some(Amperes::ZERO)));
+            bench.run(500);
+            assert!(bench.actuation.relay_1 && bench.duty() == 10_000);
+        }
+        bench.plug(Ev::A);
+        let opened = bench.run_until(100, |bench| !bench.actuation.relay_1);
+        assert_eq!(opened, 20, "100 ms are allowed");
+        bench.run_until(2_000, |bench| {
+            bench.status().lock == Some(LockPosition::Unlocked)
+        });
+        assert_eq!(bench.status().stop_reason, Some(StopReason::EvDisconnected));
+    }
 }
 
 // covers: LIM-012, CON-022

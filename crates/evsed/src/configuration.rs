@@ -20,8 +20,12 @@ use crate::lines::Lines;
 /// How often the rotary switch is read; it may rest between two positions (guide 4.2.2).
 const ROTARY_READINGS: usize = 5;
 
-/// The board's own settings, with the digital lines in use.
-pub(crate) fn board(customer: &Customer, digital: DigitalLines) -> TarragonConfig {
+/// The board's own settings, with the digital lines in use and their levels at rest.
+pub(crate) fn board(customer: &Customer, config: &Config, used: DigitalLines) -> TarragonConfig {
+    let digital = DigitalLines {
+        resting: config.safe().outputs,
+        ..used
+    };
     let threshold = i32::try_from(customer.io.digital_input_threshold_voltage).unwrap_or(i32::MAX);
     TarragonConfig {
         digital_input_threshold: Millivolts(threshold),
@@ -178,6 +182,12 @@ fn rcd(port: &Port, lines: &mut Lines) -> Result<Option<RcdMonitor>, Error> {
         return Ok(Some(RcdMonitor { feedback, test }));
     };
     let active_high = is_high(rcd.test_gpio_polarity);
+    if !active_high {
+        tracing::warn!(
+            "ports[0]/rcd_monitor/test_gpio_polarity is active_low: without power and while the \
+             board boots the line is low, and the RCD is tripped"
+        );
+    }
     let test = RcdTest {
         trigger: lines.output("ports[0]/rcd_monitor/test_gpio", trigger, active_high)?,
         trigger_ms: rcd.test_trigger_time.into(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use board::Board;
 use evse_core::{
     Actuation, Config, DigitalOutputs, Event, Grant, Input, LedNotice, LedPanel, Machine, Millis,
-    Request, Sample, SensorFault, Status, UnlockResult,
+    Pace, Request, Sample, SensorFault, Status, UnlockResult,
 };
 use tokio::sync::mpsc;
 
@@ -17,6 +17,8 @@ use crate::inbox::Inbox;
 
 /// From one round of measurements to the next; a round takes 3.5 ms of it (S2).
 const CYCLE: Duration = Duration::from_millis(5);
+/// The same without an EV, when nothing has to be seen within milliseconds.
+const RELAXED_CYCLE: Duration = Duration::from_millis(25);
 /// From one look at the inputs to the next while a contactor is closed: an edge
 /// that must open it waits for one look, or for a round in between (S3).
 const LOOK: Duration = Duration::from_millis(1);
@@ -72,6 +74,7 @@ impl Control {
         let controller = Controller {
             board,
             machine: Machine::new(config, Millis(0)),
+            safe: config.safe(),
             leds,
             watch: Watch::default(),
             disobeys_since: None,
@@ -80,6 +83,7 @@ impl Control {
             outbox,
             looks: config.rcd.is_some() || config.emergency.is_some(),
             is_closed: false,
+            pace: Pace::Brisk,
             happened: Happened::default(),
             unsent: None,
             last: None,
@@ -142,6 +146,7 @@ impl Drop for Control {
 struct Controller {
     board: Box<dyn Board>,
     machine: Machine,
+    safe: Actuation,
     leds: LedPanel,
     watch: Watch,
     /// Since when the board refuses an output.
@@ -153,6 +158,7 @@ struct Controller {
     looks: bool,
     /// A contactor is commanded closed.
     is_closed: bool,
+    pace: Pace,
     happened: Happened,
     unsent: Option<(Status, Happened)>,
     last: Option<(Status, Happened)>,
@@ -174,9 +180,13 @@ impl Controller {
             self.step(Input::Sample(sample));
             self.progress.fetch_add(1, Ordering::Relaxed);
             // A late round is not made up for: the next one follows after a full cycle.
-            next = (next + CYCLE).max(Instant::now());
+            let cycle = match self.pace {
+                Pace::Brisk => CYCLE,
+                Pace::Relaxed => RELAXED_CYCLE,
+            };
+            next = (next + cycle).max(Instant::now());
         }
-        if let Err(error) = self.board.apply(&Actuation::SAFE) {
+        if let Err(error) = self.board.apply(&self.safe) {
             tracing::error!(%error, "the safe state could not be written");
         }
     }
@@ -248,6 +258,7 @@ impl Controller {
             }
         }
         self.is_closed = step.actuation.relay_1;
+        self.pace = step.pace;
         for event in step.events.iter() {
             self.note(event);
         }
@@ -314,8 +325,13 @@ mod tests {
                 positive: evse_core::Millivolts(11_956),
                 negative: evse_core::Millivolts(55),
             };
+            let in_reset = PilotPeaks {
+                positive: evse_core::Millivolts(55),
+                ..peaks
+            };
             Sample {
                 pilot: Ok(peaks),
+                pilot_in_reset: Some(Ok(in_reset)),
                 inputs: Ok(Inputs::default()),
                 ..Sample::FAILED
             }
@@ -358,14 +374,91 @@ mod tests {
         Request::DynamicLimit(slot, Some(Amperes::new(amperes)))
     }
 
+    fn panel() -> LedPanel {
+        LedPanel::new([Led::default(); LedPanel::LEDS])
+    }
+
+    /// A board that answers one round and then no more, until it is told.
+    struct Hanging {
+        idle: Idle,
+        rounds: std::sync::mpsc::Receiver<()>,
+    }
+
+    impl Board for Hanging {
+        fn sample(&mut self) -> Sample {
+            // A sender that is gone lets all rounds through.
+            let _ = self.rounds.recv();
+            self.idle.sample()
+        }
+
+        fn inputs(&mut self) -> Result<Inputs, BoardError> {
+            self.idle.inputs()
+        }
+
+        fn rotary_position(&mut self) -> Result<RotaryPosition, BoardError> {
+            self.idle.rotary_position()
+        }
+
+        fn apply(&mut self, actuation: &Actuation) -> Result<(), BoardError> {
+            self.idle.apply(actuation)
+        }
+    }
+
+    /// What feeds systemd's watchdog.
+    #[test]
+    fn a_control_thread_that_stands_still_makes_no_progress() {
+        let (round, rounds) = std::sync::mpsc::channel();
+        let idle = Idle {
+            sampled: Arc::default(),
+        };
+        let board = Box::new(Hanging { idle, rounds });
+        let mut control = Control::start(board, CONFIG, panel()).unwrap();
+        assert!(!control.has_progressed(), "no round yet");
+        for _ in 0..3 {
+            round.send(()).unwrap();
+            while !control.has_progressed() {
+                std::thread::yield_now();
+            }
+            // Requests are nothing that it lives by.
+            control.request(limit(16));
+            let hangs_until = Instant::now() + Duration::from_millis(50);
+            while Instant::now() < hangs_until {
+                assert!(!control.has_progressed());
+                std::thread::yield_now();
+            }
+        }
+        drop(round);
+        control.stop();
+    }
+
+    #[test]
+    fn rounds_are_rare_while_there_is_no_ev() {
+        let sampled = Arc::new(Mutex::new(Vec::<Instant>::new()));
+        let board = Idle {
+            sampled: Arc::clone(&sampled),
+        };
+        let control = Control::start(Box::new(board), CONFIG, panel()).unwrap();
+        // The outlet counts as dead 250 ms after start.
+        let rounds = |from: usize| sampled.lock().unwrap().len() - from;
+        while rounds(0) < 60 {
+            std::thread::yield_now();
+        }
+        let (from, start) = (rounds(0), Instant::now());
+        while rounds(from) < 10 {
+            std::thread::yield_now();
+        }
+        let pace = start.elapsed() / 10;
+        assert!(pace > Duration::from_millis(20), "{pace:?}");
+        control.stop();
+    }
+
     #[test]
     fn a_flood_of_requests_holds_up_no_measurement_and_drowns_no_other_request() {
         let sampled = Arc::new(Mutex::new(Vec::new()));
         let board = Idle {
             sampled: Arc::clone(&sampled),
         };
-        let panel = LedPanel::new([Led::default(); LedPanel::LEDS]);
-        let mut control = Control::start(Box::new(board), CONFIG, panel).unwrap();
+        let mut control = Control::start(Box::new(board), CONFIG, panel()).unwrap();
         let start = Instant::now();
         let mut flood = (6..=32).cycle().map(limit);
         while start.elapsed() < Duration::from_millis(500) {

@@ -304,6 +304,7 @@ mod tests {
             positive: Millivolts(11_956),
             negative: Millivolts(-11_615),
         }),
+        pilot_in_reset: None,
         proximity: Ok(Millivolts(1_030)),
         lock_sense: Ok(Millivolts(3_100)),
         lock_capacitor: Ok(Millivolts(12_000)),

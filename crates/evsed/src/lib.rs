@@ -17,7 +17,7 @@ mod safe_state;
 mod status_light;
 
 use daemon_kit::{Bus, Context, DaemonOption, Error, Event};
-use evse_core::{Actuation, Config, Grant, Request, SecondRelay, VentilationControl};
+use evse_core::{Config, Grant, Request, SecondRelay, VentilationControl};
 use tokio::time::{Instant, MissedTickBehavior};
 use topic_map as topics;
 
@@ -37,7 +37,7 @@ pub const OPTIONS: &[DaemonOption] = &[
     DaemonOption {
         name: "safe-state",
         value: None,
-        help: "open relays, pilot to -12 V, and leave; safe to run at any time",
+        help: "open relays, pilot to -12 V, and leave; fails while an evsed holds the board",
     },
 ];
 
@@ -52,18 +52,21 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         .unwrap_or("tarragon")
         .to_owned();
     if context.arguments.option("safe-state").is_some() {
-        return safe_state::enter(&name);
+        return safe_state::enter(&name, &context);
     }
     let customer = context.customer()?;
     let directory = &context.arguments.config_dir;
     let mut lines = Lines::default();
     let mut config = configuration::machine(&customer, &mut lines)?;
     let panel = leds::panel(&leds::load(directory)?, &mut lines)?;
-    let mut board = board::open(&name, &configuration::board(&customer, lines.used()))
-        .map_err(|error| Error::failed(format!("open board {name}"), error))?;
+    let mut board = board::open(
+        &name,
+        &configuration::board(&customer, &config, lines.used()),
+    )
+    .map_err(|error| Error::failed(format!("open board {name}"), error))?;
     // Whatever ran before: relays open before anything else.
     board
-        .apply(&Actuation::SAFE)
+        .apply(&config.safe())
         .map_err(|error| Error::failed("begin in the safe state", error))?;
     configuration::connect_grid(&mut config, &customer, directory, board.as_mut())?;
 

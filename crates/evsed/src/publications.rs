@@ -365,10 +365,12 @@ pub(crate) fn fault(status: &Status) -> Option<SessionFault> {
     }
     if let Some(fault) = status.pilot_fault {
         return Some(match fault {
-            PilotFault::Sensor => SessionFault::SensorFailure,
+            PilotFault::Sensor | PilotFault::Frozen => SessionFault::SensorFailure,
             PilotFault::Stale => SessionFault::ControlStalled,
             PilotFault::Diode => SessionFault::PilotDiode,
-            PilotFault::OutOfRange | PilotFault::Output => SessionFault::PilotFault,
+            PilotFault::Unsteady | PilotFault::OutOfRange | PilotFault::Output => {
+                SessionFault::PilotFault
+            }
         });
     }
     if status.cp_state == Some(CpState::E) {

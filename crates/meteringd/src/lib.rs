@@ -2,6 +2,7 @@
 //!
 //! One task reads ([`poll`]), the main loop judges when ([`watch`]) and publishes.
 
+pub mod desk;
 pub mod maps;
 pub mod meter;
 pub mod poll;
@@ -11,6 +12,7 @@ pub mod reading;
 mod reference;
 pub mod scan;
 pub mod setup;
+pub mod signing;
 mod trouble;
 mod watch;
 
@@ -25,9 +27,11 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use topic_map::{
     METERING_METER_AVAILABLE, METERING_METER_ERROR, METERING_METER_IDENTITY, METERING_METER_VALUES,
-    MeterError, SESSION_STATE, SessionState,
+    METERING_SIGNED_ANSWER, METERING_SIGNED_PUBLIC_KEY, METERING_SIGNED_REQUEST, MeterError,
+    MeterPublicKey, SESSION_STATE, SessionState,
 };
 
+use desk::{Answer, Desk, Request};
 use meter::{Error as NoReading, Progress};
 use poll::Finding;
 use reading::Reading;
@@ -60,6 +64,7 @@ pub async fn run(ctx: Context) -> Result<(), Error> {
     }
     let setup =
         Setup::new(configured, echo).map_err(|error| Error::Configuration(error.to_string()))?;
+    let setup = setup.with_labels_of(&customer);
     tracing::info!(
         port = %setup.line.port.display(),
         baud_rate = setup.line.baud_rate.bits_per_second(),
@@ -95,7 +100,12 @@ struct Daemon {
     trouble: MeterError,
     /// The last trouble told, so that it is told once and not every second.
     complaint: Option<String>,
+    /// Of the meter that was found.
+    public_key: Option<String>,
 }
+
+/// Requests for signed records that may wait; they are repeated anyway.
+const WAITING_REQUESTS: usize = 4;
 
 impl Daemon {
     fn new(ctx: Context, setup: &Setup) -> Self {
@@ -108,19 +118,23 @@ impl Daemon {
             is_ready: false,
             trouble: MeterError::CommunicationError,
             complaint: None,
+            public_key: None,
         }
     }
 
     async fn run(mut self, setup: Setup) {
         let (sender, mut findings) = mpsc::channel(1);
-        tokio::spawn(poll::run(setup, self.progress.clone(), sender));
+        let (requests, wanted) = mpsc::channel(WAITING_REQUESTS);
+        let desk = Desk::new(wanted);
+        tokio::spawn(poll::run(setup, self.progress.clone(), sender, desk));
         self.ctx.bus.subscribe(&SESSION_STATE);
+        self.ctx.bus.subscribe(&METERING_SIGNED_REQUEST);
         let mut heartbeat = tokio::time::interval(self.ctx.supervisor.heartbeat());
         loop {
             let deadline = self.watch.deadline();
             tokio::select! {
                 () = self.ctx.shutdown.requested() => break,
-                event = self.ctx.bus.recv() => self.hear(&event),
+                event = self.ctx.bus.recv() => self.hear(&event, &requests),
                 Some(finding) = findings.recv() => self.found(finding),
                 () = until(deadline) => self.overdue(),
                 _ = heartbeat.tick() => self.beat(),
@@ -138,10 +152,17 @@ impl Daemon {
         }
     }
 
-    fn hear(&mut self, event: &Event) {
+    fn hear(&mut self, event: &Event, requests: &mpsc::Sender<Request>) {
         match event {
             Event::Connected | Event::Disconnected => {}
-            Event::Message(message) => self.hear_session(message),
+            Event::Message(message) => {
+                self.hear_session(message);
+                if let Some(request) = publish::request(message, Instant::now())
+                    && requests.try_send(request).is_err()
+                {
+                    tracing::debug!("too many requests for signed records");
+                }
+            }
         }
     }
 
@@ -171,7 +192,24 @@ impl Daemon {
             }
             Finding::Read(reading) => self.read(reading),
             Finding::Failed(error) => self.failed(&error),
+            Finding::PublicKey(key) => {
+                self.public_key = key.clone();
+                let key = key.map(|public_key| MeterPublicKey { public_key });
+                self.ctx.bus.publish(&METERING_SIGNED_PUBLIC_KEY, &key);
+            }
+            Finding::Busy => self.watch.busy(Instant::now()),
+            Finding::Signed(answer) => self.signed(answer),
         }
+    }
+
+    fn signed(&mut self, answer: Answer) {
+        match &answer.result {
+            Ok(_) => tracing::info!(reference = answer.reference, "signed by the meter"),
+            Err(error) => tracing::error!(reference = answer.reference, "no record: {error}"),
+        }
+        let key = self.public_key.clone().unwrap_or_default();
+        let answer = publish::answer(answer, key);
+        self.ctx.bus.publish(&METERING_SIGNED_ANSWER, &answer);
     }
 
     fn read(&mut self, reading: Reading) {

@@ -14,6 +14,7 @@ mod iskra;
 mod klefr;
 mod number;
 mod phoenix;
+mod signing;
 mod socomec;
 mod sunspec;
 
@@ -26,6 +27,9 @@ pub use iskra::{ISKRA_MODELS, WM3M4, WM3M4C};
 pub use klefr::{KLEFR_693X, KLEFR_694X};
 pub use number::{Kind, NotMeasured, WordOrder};
 pub use phoenix::EEM350;
+pub use signing::{
+    Field, SIGNING_METERS, Signing, Snapshot, SnapshotMap, TransactionMap, signing_of,
+};
 pub use socomec::COUNTIS_E0X;
 pub use sunspec::{
     COMMON, END_OF_MODELS, MAGIC, MARKER_ADDRESSES, SUNSPEC_MODELS, marker, model_header,

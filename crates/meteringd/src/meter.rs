@@ -1,6 +1,7 @@
 //! A meter on the bus: read it.
 
 mod identify;
+mod sign;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use rs485::{Bus, DeviceAddress};
 use tokio::time::{Instant, sleep_until};
 
-use crate::maps::{Model, Read};
+use crate::maps::{Model, Read, Signing, signing_of};
 use crate::protocol::Protocol;
 use crate::reading::{Implausible, Reading};
 
@@ -68,6 +69,13 @@ pub struct Identity {
     pub serial: Option<String>,
     /// Its Modbus address.
     pub address: DeviceAddress,
+}
+
+impl Identity {
+    /// How it signs what it measures; `None` where it doesn't.
+    pub fn signing(&self) -> Option<&'static Signing> {
+        signing_of(self.model.protocol, &self.name)
+    }
 }
 
 /// Tells whether somebody still works.
@@ -247,27 +255,36 @@ impl Meter {
         }
     }
 
-    async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
+    /// The rest that the meter wants before the next request.
+    async fn rest(&mut self) {
         if let Some(quiet) = self.quiet_until.take() {
             sleep_until(quiet).await;
         }
         if let Some(last) = self.last_request {
             sleep_until(last + self.protocol.pause).await;
         }
+    }
+
+    async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
+        self.rest().await;
         let Read {
             function,
             start,
             count,
         } = read;
         let result = self.bus.read(self.device, function, start, count).await;
+        self.note(&result);
+        result
+    }
+
+    fn note<A>(&mut self, result: &Result<A, rs485::Error>) {
         self.progress.note();
         self.last_request = Some(Instant::now());
-        self.is_doubtful = match &result {
+        self.is_doubtful = match result {
             Ok(_) => false,
             // It may be that of a fence.
             Err(rs485::Error::Refused { .. }) => self.fence.is_some(),
             Err(error) => error.leaves_the_line_doubtful(),
         };
-        result
     }
 }

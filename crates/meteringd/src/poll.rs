@@ -7,12 +7,14 @@ use tokio::time::{Instant, sleep_until};
 
 use rs485::Bus;
 
+use crate::desk::{Answer, Desk};
 use crate::maps::Model;
 use crate::meter::{Error, Identity, Meter, Progress};
 use crate::protocol::Detection;
 use crate::reading::{Judge, Reading};
 use crate::scan::{self, Pace};
 use crate::setup::Setup;
+use crate::signing::{Job, Labels, Refused, Step};
 
 /// From one reading of a meter that answers to the next.
 const READING_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,10 +31,16 @@ pub enum Finding {
     Read(Reading),
     /// No reading.
     Failed(Error),
+    /// The key of the meter that was found; `None` when it doesn't sign.
+    PublicKey(Option<String>),
+    /// It answers, but to other questions: it is signing.
+    Busy,
+    /// A signed record, or why there is none.
+    Signed(Answer),
 }
 
 /// Find the meter's address where it isn't known, then read it until nobody listens.
-pub async fn run(setup: Setup, progress: Progress, findings: mpsc::Sender<Finding>) {
+pub async fn run(setup: Setup, progress: Progress, findings: mpsc::Sender<Finding>, desk: Desk) {
     let patience = setup.protocol.unavailable_after;
     let mut bus = Bus::new(setup.line);
     let device = match (setup.device, &setup.protocol.detection) {
@@ -45,7 +53,10 @@ pub async fn run(setup: Setup, progress: Progress, findings: mpsc::Sender<Findin
         return rest_unfound(&progress, &findings).await;
     };
     let meter = Meter::new(bus, device, setup.protocol).with_progress(progress);
-    Poller::new(meter, patience).run(findings).await;
+    Poller::new(meter, patience)
+        .with_labels(setup.labels)
+        .run(findings, desk)
+        .await;
 }
 
 /// The guide wants one search only (guide 7.3.6.2): it keeps the bus busy for a minute.
@@ -72,6 +83,7 @@ pub struct Poller {
     last_good: Instant,
     judge: Judge,
     has_told_export: bool,
+    labels: Labels,
 }
 
 impl Poller {
@@ -86,11 +98,18 @@ impl Poller {
             last_good: Instant::now(),
             judge: Judge::default(),
             has_told_export: false,
+            labels: Labels::default(),
         }
     }
 
-    /// Report each finding until nobody listens.
-    pub async fn run(mut self, findings: mpsc::Sender<Finding>) {
+    /// The same, and signed records say this about the station.
+    #[must_use]
+    pub fn with_labels(self, labels: Labels) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// Report each finding until nobody listens, and make the records that are ordered.
+    pub async fn run(mut self, findings: mpsc::Sender<Finding>, mut desk: Desk) {
         while !findings.is_closed() {
             let started = Instant::now();
             let finding = match self.look(&findings).await {
@@ -108,7 +127,71 @@ impl Poller {
             };
             // A closed channel ends the loop.
             let _ = findings.send(finding).await;
-            sleep_until(next).await;
+            self.sign(&mut desk, &findings).await;
+            desk.wait(next).await;
+            self.sign(&mut desk, &findings).await;
+        }
+    }
+
+    /// Make the record that is wanted. No other reading meanwhile: the meter is slow then,
+    /// and so would be the record.
+    async fn sign(&mut self, desk: &mut Desk, findings: &mpsc::Sender<Finding>) {
+        let Some(identity) = &self.identity else {
+            return;
+        };
+        let Some(request) = desk.wanted(std::time::Instant::now()).cloned() else {
+            return;
+        };
+        let Some(signing) = identity.signing() else {
+            desk.answered(&request);
+            let answer = request.answer(Err(Refused::NotASigner));
+            let _ = findings.send(Finding::Signed(answer)).await;
+            return;
+        };
+        let mut job = Job::new(signing, &self.labels, request.order.clone());
+        loop {
+            let now = std::time::Instant::now();
+            if !desk.wants(now, &request) || findings.is_closed() {
+                return;
+            }
+            let step = job.step(now);
+            tracing::debug!(?step, "signing");
+            let finding = match step {
+                Step::Wait(until) => {
+                    sleep_until(until.into()).await;
+                    continue;
+                }
+                Step::Finished(result) => {
+                    desk.answered(&request);
+                    let _ = findings.send(Finding::Signed(request.answer(result))).await;
+                    return;
+                }
+                Step::Read { .. } | Step::Write { .. } | Step::Command { .. } => {
+                    self.take_step(&mut job, &step).await
+                }
+            };
+            let _ = findings.send(finding).await;
+        }
+    }
+
+    async fn take_step(&mut self, job: &mut Job, step: &Step) -> Finding {
+        let result = self.meter.carry_out(step).await;
+        let now = std::time::Instant::now();
+        match result {
+            Ok(words) => {
+                self.last_good = Instant::now();
+                job.done(now, &words);
+                Finding::Busy
+            }
+            Err(rs485::Error::Refused { code, .. }) => {
+                self.last_good = Instant::now();
+                job.refused(now, code);
+                Finding::Busy
+            }
+            Err(error) => {
+                job.failed(now);
+                Finding::Failed(error.into())
+            }
         }
     }
 
@@ -128,8 +211,13 @@ impl Poller {
         if identity.serial.is_some() {
             self.known_serial.clone_from(&identity.serial);
         }
+        let key = match identity.signing() {
+            Some(signing) => Some(self.meter.public_key(signing).await),
+            None => None,
+        };
         self.identity = Some(identity.clone());
         let _ = findings.send(Finding::Identified(identity)).await;
+        let _ = findings.send(Finding::PublicKey(key)).await;
         Ok(reading)
     }
 

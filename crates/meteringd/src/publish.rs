@@ -1,10 +1,18 @@
-//! Readings and identities as the topic map wants them.
+//! Readings, identities and signed records as the topic map wants them.
+
+use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use topic_map::{MeterIdentity, MeterValues, Timestamp};
+use daemon_kit::Message;
+use topic_map::{
+    METERING_SIGNED_REQUEST, MeterIdentity, MeterValues, SignedAction, SignedAnswer, SignedRecord,
+    Timestamp,
+};
 
+use crate::desk::{Answer, Request};
 use crate::meter::Identity;
 use crate::reading::Reading;
+use crate::signing::{Action, Order};
 
 /// The payload of `port0/metering/meter/values`; `None` for a time that RFC 3339
 /// can't express.
@@ -35,6 +43,63 @@ pub fn identity(identity: Identity) -> MeterIdentity {
         serial: identity.serial,
         address: identity.address.number(),
     }
+}
+
+/// The request for a signed record in `message`, heard at `now`. A retained one is old, and
+/// no request.
+pub fn request(message: &Message, now: Instant) -> Option<Request> {
+    let request = match message.on(&METERING_SIGNED_REQUEST)? {
+        Ok(request) if !message.retained => request,
+        Ok(_) => return None,
+        Err(error) => {
+            tracing::warn!(topic = message.topic, %error, "ignored");
+            return None;
+        }
+    };
+    Some(Request {
+        order: Order {
+            action: match request.action {
+                SignedAction::Begin => Action::Begin,
+                SignedAction::End => Action::End,
+            },
+            id_tag: request.id_tag,
+            started: unix_seconds(&request.started)?,
+            time: unix_seconds(&request.time)?,
+            received: now,
+        },
+        reference: request.reference,
+    })
+}
+
+/// The payload of `port0/metering/meter/signed/answer`.
+pub fn answer(answer: Answer, public_key: String) -> SignedAnswer {
+    let (record, error) = match answer.result {
+        Ok(text) => {
+            let record = SignedRecord {
+                format: "OCMF".into(),
+                encoding: "plain".into(),
+                text,
+                public_key,
+            };
+            (Some(record), None)
+        }
+        Err(refused) => (None, Some(refused.to_string())),
+    };
+    SignedAnswer {
+        action: match answer.action {
+            Action::Begin => SignedAction::Begin,
+            Action::End => SignedAction::End,
+        },
+        reference: answer.reference,
+        record,
+        error,
+    }
+}
+
+/// `None` for a leap second, which Unix time doesn't have.
+fn unix_seconds(time: &Timestamp) -> Option<i64> {
+    let time = DateTime::parse_from_rfc3339(time.as_str()).ok()?;
+    Some(time.timestamp())
 }
 
 #[cfg(test)]

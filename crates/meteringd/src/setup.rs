@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use customer_config::Meter;
+use customer_config::{Customer, Meter};
 use rs485::{BaudRate, DeviceAddress, Line, LocalEcho, Parity};
 
 use crate::protocol::{Protocol, Unsupported};
+use crate::signing::Labels;
 
 /// All that is needed to read the meter.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Setup {
     pub protocol: &'static Protocol,
     /// How often readings are published outside a session.
     pub interval: Duration,
+    /// What signed records say about the station.
+    pub labels: Labels,
 }
 
 /// Keys that can't be used.
@@ -61,7 +64,21 @@ impl Setup {
             device,
             protocol,
             interval: Duration::from_secs(meter.publish_settings.timer.into()),
+            labels: Labels::default(),
         })
+    }
+
+    /// The same, and signed records name the station of `customer`.
+    #[must_use]
+    pub fn with_labels_of(self, customer: &Customer) -> Self {
+        let ocpp = &customer.ocpp;
+        let gateway = format!("{} {}", ocpp.charge_point_vendor, ocpp.charge_point_model);
+        let labels = Labels {
+            gateway: gateway.trim().to_owned(),
+            serial: ocpp.charge_point_serial_number.clone(),
+            evse: customer.port().evse_id.clone(),
+        };
+        Self { labels, ..self }
     }
 }
 
@@ -75,8 +92,6 @@ const fn parity(parity: customer_config::Parity) -> Parity {
 
 #[cfg(test)]
 mod tests {
-    use customer_config::Customer;
-
     use super::*;
 
     /// `ports[0]/meter` with these members.

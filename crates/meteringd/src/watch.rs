@@ -99,6 +99,13 @@ impl Watch {
         }
     }
 
+    /// The meter answers, but gives no reading: it is busy with a signature.
+    pub fn busy(&mut self, now: Instant) {
+        if self.availability == Availability::Available {
+            self.last_good = now;
+        }
+    }
+
     /// When [`Watch::overdue`] is to be called; `None` once the meter is unavailable.
     pub fn deadline(&self) -> Option<Instant> {
         (self.availability != Availability::Unavailable)
@@ -159,6 +166,18 @@ mod tests {
         let mut watch = watch(start);
         assert!(!watch.overdue(start + SECOND));
         assert!(watch.overdue(start + 2 * SECOND));
+    }
+
+    #[test]
+    fn a_meter_that_is_busy_signing_is_not_silent() {
+        let start = Instant::now();
+        let mut watch = watch(start);
+        watch.busy(start + SECOND);
+        assert!(watch.overdue(start + 2 * SECOND), "it has no reading yet");
+        watch.good(start + 3 * SECOND, &reading(1.0));
+        watch.busy(start + 4 * SECOND);
+        assert!(!watch.overdue(start + 5 * SECOND));
+        assert!(watch.overdue(start + 6 * SECOND));
     }
 
     // covers: MET-010

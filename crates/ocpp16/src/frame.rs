@@ -30,6 +30,26 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    const ALL: [Self; 10] = [
+        Self::NotImplemented,
+        Self::NotSupported,
+        Self::InternalError,
+        Self::ProtocolError,
+        Self::SecurityError,
+        Self::FormationViolation,
+        Self::PropertyConstraintViolation,
+        Self::OccurenceConstraintViolation,
+        Self::TypeConstraintViolation,
+        Self::GenericError,
+    ];
+
+    /// The code with this name; `GenericError` for any other name.
+    pub(crate) fn named(name: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|code| code.name() == name)
+            .unwrap_or(Self::GenericError)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -102,6 +122,8 @@ pub enum Frame {
         code: String,
         /// As received.
         description: String,
+        /// As received.
+        details: Value,
     },
 }
 
@@ -161,10 +183,13 @@ impl Frame {
                     Some(Value::String(text)) => text,
                     Some(_) | None => String::new(),
                 };
+                let (code, description) = (text(), text());
+                let details = parts.next().unwrap_or_else(|| Value::Object(Map::new()));
                 Ok(Self::Error {
                     id,
-                    code: text(),
-                    description: text(),
+                    code,
+                    description,
+                    details,
                 })
             }
             Some(_) | None => Err(ignored("the message type is none of 2, 3, 4".to_owned())),

@@ -9,18 +9,20 @@ mod ci_string;
 mod configuration;
 mod decode;
 mod fault;
+mod feature;
 mod frame;
 mod identifiers;
 mod message;
 mod metering;
 mod profile;
+mod reference;
 mod reservation;
 mod time;
 mod transaction;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
-    UnlockStatus,
+    Transfer, TransferAnswer, TransferRoute, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
@@ -37,6 +39,7 @@ pub use metering::Reading;
 pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
+pub use reference::reference_page;
 pub use reservation::Reservation;
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};

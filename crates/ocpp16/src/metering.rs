@@ -67,7 +67,7 @@ impl Measurand {
     }
 
     /// Erratum 3.86: the frequency has no unit.
-    const fn unit(self) -> Option<&'static str> {
+    pub(crate) const fn unit(self) -> Option<&'static str> {
         match self {
             Self::CurrentImport | Self::CurrentOffered => Some("A"),
             Self::EnergyActiveImportRegister => Some("Wh"),
@@ -85,7 +85,7 @@ impl Measurand {
         }
     }
 
-    const fn phases(self) -> Option<[&'static str; 3]> {
+    pub(crate) const fn phases(self) -> Option<[&'static str; 3]> {
         match self {
             Self::CurrentImport | Self::CurrentOffered | Self::PowerActiveImport => {
                 Some(["L1", "L2", "L3"])

@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
 use topics::{AuthorizationResult, Availability, CurrentLimit};
 
+use crate::configuration;
 use crate::connection::{self, Command, Event, Ping};
+use crate::data_transfer::{self, Services};
 use crate::database::Database;
 use crate::database::authorizations::{Authorizations, Order};
 use crate::settings::Station;
@@ -46,6 +48,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let (ping, ping_changes) = watch::channel(ping_of(&point));
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
+    configuration::subscribe(&context.bus);
+    Services::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
     context.bus.subscribe(&topics::AUTHORIZATION_STATUS);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
@@ -58,7 +62,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         authorizations,
         commands: None,
         ping,
-        levels: Levels::default(),
+        levels: Levels::new(station.peripherals),
+        services: Services::default(),
         authorises,
         permit: None,
         limit: None,
@@ -129,6 +134,7 @@ struct Daemon {
     commands: Option<mpsc::UnboundedSender<Command>>,
     ping: watch::Sender<Ping>,
     levels: Levels,
+    services: Services,
     authorises: bool,
     /// The permission last decided; `None` before that, and when somebody else decides.
     permit: Option<bool>,
@@ -172,7 +178,10 @@ impl Daemon {
         if let Some(Ok(permit)) = message.on(&topics::AUTHORIZATION_STATUS) {
             return self.correct_permit(permit);
         }
-        if let Some(input) = self.levels.take(message) {
+        let input = configuration::input(message)
+            .or_else(|| self.services.take(&self.bus, message))
+            .or_else(|| self.levels.take(message));
+        if let Some(input) = input {
             self.handle(input).await;
         }
     }
@@ -254,6 +263,27 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::TransferRequest { id, transfer } => {
+                data_transfer::request(&self.bus, id, transfer);
+            }
+            Output::TransferConfirm {
+                service,
+                id,
+                answer,
+            } => data_transfer::confirm(&self.bus, &service, id, answer),
+            Output::Configure {
+                request,
+                name,
+                value,
+            } => match configuration::request(request.clone(), &name, value) {
+                Some(request) => self.bus.publish(&topics::CONFIGURATION_SET, &request),
+                None => {
+                    return Some(Input::Configured {
+                        request,
+                        accepted: false,
+                    });
+                }
+            },
             Output::SetClock(time) => self.set_clock(time),
             Output::Disconnect => {
                 tracing::warn!("the central system is silent: the connection is given up");

@@ -1,5 +1,4 @@
-//! Configuration keys that the central system changed, in a file of our own until one daemon
-//! writes customer.json for all.
+//! Configuration keys for which customer.json has no place, as the central system changed them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,18 +16,12 @@ pub(crate) fn load(state_dir: &Path) -> BTreeMap<String, String> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeMap::new(),
         Err(error) => {
-            tracing::error!(
-                "{}: {error}; the values of customer.json hold",
-                path.display()
-            );
+            tracing::error!("{}: {error}; the defaults hold", path.display());
             return BTreeMap::new();
         }
     };
     serde_json::from_str(&text).unwrap_or_else(|error| {
-        tracing::error!(
-            "{}: {error}; the values of customer.json hold",
-            path.display()
-        );
+        tracing::error!("{}: {error}; the defaults hold", path.display());
         BTreeMap::new()
     })
 }

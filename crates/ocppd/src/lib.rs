@@ -10,8 +10,10 @@
 //! It permits, limits and stops; it never closes a contactor.
 
 mod address;
+mod configuration;
 mod connection;
 mod daemon;
+mod data_transfer;
 mod database;
 mod keys;
 mod settings;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use customer_config::{ChargingType, Customer, Measurand, Ocpp, UserAuthentication};
+use customer_config::{ChargingType, Customer, OcppAccess, UserAuthentication};
 use daemon_kit::{Arguments, Error};
 use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
 use crate::address::Address;
-use crate::keys;
+use crate::station::Peripherals;
+use crate::{data_transfer, keys};
 
 /// What customer.json asks for.
 pub(crate) enum Configured {
@@ -22,6 +23,7 @@ pub(crate) struct Station {
     pub address: Address,
     pub verify_certificate: bool,
     pub settings: Settings,
+    pub peripherals: Peripherals,
     pub configuration: Configuration,
     pub state_dir: PathBuf,
     pub reboot_command: String,
@@ -31,6 +33,9 @@ pub(crate) struct Station {
 /// The least time between two StatusNotifications of a connector. The guide's 10 s (3.4 table 14)
 /// would make central systems see a state late; this only keeps flicker off the wire.
 const STATUS_DELAY_MS: u64 = 500;
+
+/// `CiString50`
+const LONGEST_NAME: usize = 50;
 
 /// Reads customer.json and the keys that the central system changed.
 ///
@@ -48,7 +53,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     }
     let address = Address::parse(&customer.ocpp.uri)
         .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
-    let mut configuration = from_customer(&customer.ocpp);
+    let mut configuration = from_customer(&customer);
     for (name, value) in keys::load(&arguments.state_dir) {
         if let Err(error) = configuration.set(&name, &value) {
             tracing::warn!("{}: {error}; ignored", keys::FILE);
@@ -58,6 +63,11 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
         address,
         verify_certificate: customer.ocpp.verify_cert,
         settings: settings(&customer)?,
+        peripherals: Peripherals {
+            meter: customer.port().meter.enable,
+            reader: customer.port().rfid.enable,
+            recloser: customer.port().recloser.enable,
+        },
         configuration,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments
@@ -88,6 +98,7 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         pluggable: customer.port().pluggable,
         autocharge: customer.port().charging_type == ChargingType::BasicAfterFakeDc,
         recloser: customer.port().recloser.enable,
+        transfers: data_transfer::routes(&customer.ocpp.cs_data_transfers),
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
     })
 }
@@ -108,96 +119,114 @@ fn message_id_prefix() -> Result<String, Error> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn from_customer(ocpp: &Ocpp) -> Configuration {
-    let list = |measurands: &[Measurand]| {
-        measurands
-            .iter()
-            .map(|one| one.as_str())
-            .collect::<Vec<_>>()
-            .join(",")
-    };
+/// The keys of customer.json: our own, and those of other daemons.
+fn from_customer(customer: &Customer) -> Configuration {
     let mut configuration = Configuration::default();
-    for (name, value) in [
+    let keys = customer.over_ocpp().into_iter();
+    let keys = keys.map(|(name, key, value)| (name, key.ocpp == OcppAccess::Read, value));
+    let facts = [
+        ("vendorId", customer.ocpp.charge_point_vendor.clone()),
         (
-            "AllowOfflineTxForUnknownId",
-            ocpp.allow_offline_tx_for_unknown_id.to_string(),
+            "ConnectorSwitch3to1PhaseSupported",
+            customer.port().switch3to1phase.enable.to_string(),
         ),
-        (
-            "allowTxWithInvalidTime",
-            ocpp.allow_tx_with_invalid_time.to_string(),
-        ),
-        (
-            "AuthorizationCacheEnabled",
-            ocpp.authorization_cache_enabled.to_string(),
-        ),
-        (
-            "AuthorizeRemoteTxRequests",
-            ocpp.authorize_remote_tx_requests.to_string(),
-        ),
-        (
-            "bootNotificationOnReconnect",
-            ocpp.boot_notification_on_reconnect.to_string(),
-        ),
-        (
-            "ClockAlignedDataInterval",
-            ocpp.clock_aligned_data_interval.to_string(),
-        ),
-        ("ConnectionTimeOut", ocpp.connection_time_out.to_string()),
-        (
-            "LocalAuthListEnabled",
-            ocpp.local_auth_list_enabled.to_string(),
-        ),
-        (
-            "LocalAuthorizeOffline",
-            ocpp.local_authorize_offline.to_string(),
-        ),
-        ("LocalPreAuthorize", ocpp.local_pre_authorize.to_string()),
-        (
-            "MeterValuesAlignedData",
-            list(&ocpp.meter_values_aligned_data),
-        ),
-        (
-            "MeterValuesSampledData",
-            list(&ocpp.meter_values_sampled_data),
-        ),
-        (
-            "MeterValueSampleInterval",
-            ocpp.meter_value_sample_interval.to_string(),
-        ),
-        (
-            "ocpp/rfidRequiresEvPresent",
-            ocpp.rfid_requires_ev_present.to_string(),
-        ),
-        (
-            "ocpp/rfidStopTransaction",
-            ocpp.rfid_stop_transaction.to_string(),
-        ),
-        (
-            "StopTransactionOnInvalidId",
-            ocpp.stop_transaction_on_invalid_id.to_string(),
-        ),
-        ("StopTxnSampledData", list(&ocpp.stop_txn_sampled_data)),
-        (
-            "TransactionMessageAttempts",
-            ocpp.transaction_message_attempts.to_string(),
-        ),
-        (
-            "TransactionMessageRetryInterval",
-            ocpp.transaction_message_retry_interval.to_string(),
-        ),
-        ("useAsTimeSource", ocpp.use_as_time_source.to_string()),
-        (
-            "WebSocketPingInterval",
-            ocpp.web_socket_ping_interval.to_string(),
-        ),
-        (
-            "webSocketPingTimeout",
-            ocpp.web_socket_ping_timeout.to_string(),
-        ),
-    ] {
-        if let Err(error) = configuration.set(name, &value) {
+    ];
+    let facts = facts.map(|(name, value)| (name.to_owned(), true, Some(value)));
+    for (name, readonly, value) in keys.chain(facts) {
+        if name.chars().count() > LONGEST_NAME {
+            tracing::warn!("{name} is too long for a configuration key");
+        } else if let Err(error) = configuration.load(&name, readonly, value.as_deref()) {
             tracing::warn!("customer.json: {error}; its default stays");
         }
     }
     configuration
+}
+
+#[cfg(test)]
+mod tests {
+    use customer_config::keys;
+    use ocpp16::ChangeError;
+
+    use super::*;
+
+    /// What customer.json takes, the charge point takes, and the defaults are the same.
+    #[test]
+    fn customer_json_and_the_charge_point_agree_on_every_key() {
+        let (customer, _) = Customer::parse("{}").unwrap();
+        let shipped = from_customer(&customer);
+        let own = Configuration::default();
+        for (name, key, _) in customer.over_ocpp() {
+            if key.ocpp != OcppAccess::ReadWrite {
+                continue;
+            }
+            if let Some(ours) = own.key(&name) {
+                assert_eq!(shipped.value(ours), own.value(ours), "{name}");
+                for text in [
+                    "",
+                    "0",
+                    "1",
+                    "9",
+                    "10",
+                    "86400",
+                    "86401",
+                    "2147483647",
+                    "-1",
+                    "true",
+                    "False",
+                    "Voltage",
+                    "Voltage.L1-N,Frequency",
+                    "Power.Offered.L1",
+                    "SoC",
+                    "ws://h/x",
+                    "http://h",
+                ] {
+                    let here = match own.clone().set(&name, text) {
+                        // Not carried out yet; customer.json knows it already.
+                        Err(ChangeError::ReadOnly(_)) => continue,
+                        result => result.is_ok(),
+                    };
+                    let there = key.value_of_text(text).is_ok();
+                    // An empty address is how a station without a central system is shipped.
+                    let exempt = name == "CentralSystemURI" && text.is_empty();
+                    assert!(here == there || exempt, "{name}={text}: {here}, {there}");
+                }
+            }
+        }
+    }
+
+    // covers: OC-058
+    #[test]
+    fn what_identifies_the_station_is_not_reachable() {
+        let (customer, _) = Customer::parse("{}").unwrap();
+        let names: Vec<String> = customer
+            .over_ocpp()
+            .into_iter()
+            .map(|(name, ..)| name)
+            .collect();
+        for hidden in [
+            "uri",
+            "enable",
+            "verifyCert",
+            "chargePointModel",
+            "chargePointVendor",
+            "chargePointSerialNumber",
+        ] {
+            let path = format!("ocpp/{hidden}");
+            assert!(
+                !names.iter().any(|name| *name == path || name == hidden),
+                "{hidden}"
+            );
+        }
+        assert!(
+            names
+                .iter()
+                .any(|name| name == "ports[0]/rcd_monitor/test_check_tripped_time")
+        );
+        assert!(
+            names
+                .iter()
+                .any(|name| name == "fake_highlevel_dc_vendors/Tesla/oui")
+        );
+        assert!(keys::find_by_ocpp_name("ports[0]/evse_current_limit").is_some());
+    }
 }

@@ -24,6 +24,17 @@ pub(crate) struct Levels {
     recloser_daemon: bool,
     /// Conditions in the order in which they came.
     conditions: Vec<(Source, Fault)>,
+    /// What the station doesn't have, and so can't fail.
+    absent: Vec<Source>,
+}
+
+/// Which devices customer.json enables. The broker may keep an error of one that was
+/// disabled since (guide 3.3.4.11: "applies only when RFID is enabled").
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peripherals {
+    pub meter: bool,
+    pub reader: bool,
+    pub recloser: bool,
 }
 
 /// Where a fault comes from: each source tells one at a time.
@@ -48,6 +59,26 @@ const METER_DAEMON: &str = "meteringd";
 const RECLOSER_DAEMON: &str = "recloserd";
 
 impl Levels {
+    /// Nothing is known yet of a station with these devices.
+    pub(crate) fn new(peripherals: Peripherals) -> Self {
+        let Peripherals {
+            meter,
+            reader,
+            recloser,
+        } = peripherals;
+        let sources = [
+            (meter, Source::Meter),
+            (meter, Source::MeterDaemon),
+            (reader, Source::Reader),
+            (recloser, Source::Recloser),
+        ];
+        let absent = sources.into_iter().filter(|(is_there, _)| !is_there);
+        Self {
+            absent: absent.map(|(_, source)| source).collect(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn subscribe(bus: &Bus) {
         // First: the retained state of a daemon that is gone means nothing.
         bus.subscribe_family(&topics::DAEMON_AVAILABLE);
@@ -177,6 +208,9 @@ impl Levels {
     }
 
     fn set(&mut self, source: Source, fault: Option<Fault>) {
+        if self.absent.contains(&source) {
+            return;
+        }
         let known = self
             .conditions
             .iter()
@@ -250,7 +284,7 @@ fn event(message: &Message) -> Option<Input> {
 }
 
 /// The value when `message` is on `topic`; garbage is logged and leaves the last level.
-fn value<T: Payload>(message: &Message, topic: &Topic<T>) -> Option<T> {
+pub(crate) fn value<T: Payload>(message: &Message, topic: &Topic<T>) -> Option<T> {
     match message.on(topic)? {
         Ok(value) => Some(value),
         Err(error) => {

@@ -48,14 +48,12 @@ fn heard(central: &CentralSystem) -> Heard {
                 assert_eq!(*known, payload, "a repetition has the same payload");
             }
             Some("MeterValues") => {
-                let value = payload["meterValue"][0]["sampledValue"][0]["value"]
-                    .as_str()
-                    .unwrap()
-                    .parse()
-                    .unwrap();
-                heard
-                    .samples
-                    .push((payload["transactionId"].as_i64().unwrap(), value));
+                // Without a transaction they are of no transaction.
+                if let Some(transaction) = payload["transactionId"].as_i64() {
+                    let value = &payload["meterValue"][0]["sampledValue"][0]["value"];
+                    let value = value.as_str().unwrap().parse().unwrap();
+                    heard.samples.push((transaction, value));
+                }
             }
             _ => {}
         }
@@ -85,22 +83,79 @@ fn pass(bench: &Bench, energy: &mut f64, milliseconds: u64) {
     }
 }
 
-/// Transactions and messages in the database, which must be sound.
-fn waiting(path: &Path) -> i64 {
+/// A database, which must be sound.
+fn sound(path: &Path) -> rusqlite::Connection {
     let database = rusqlite::Connection::open(path).unwrap();
     database.busy_timeout(SOON).unwrap();
-    let sound: String = database
+    let verdict: String = database
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(sound, "ok");
+    assert_eq!(verdict, "ok", "{}", path.display());
+    database
+}
+
+/// Every database that a killed process has left.
+fn all_sound(directory: &Path) {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "db")) {
+        sound(&path);
+    }
+}
+
+/// Transactions and messages in the database.
+fn waiting(path: &Path) -> i64 {
+    let database = sound(path);
     let count = "SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM messages)";
     database.query_row(count, [], |row| row.get(0)).unwrap()
 }
 
+/// What a central system may change at any time, and the station keeps.
+fn change(dice: &mut Dice, number: u64) -> String {
+    let call = |action: &str, payload: Value| json!([2, number.to_string(), action, payload]);
+    let change = match dice.below(8) {
+        0 => call(
+            "SendLocalList",
+            json!({ "listVersion": number + 1, "updateType": "Full", "localAuthorizationList": [
+                { "idTag": "04A1B2C3D4", "idTagInfo": { "status": "Accepted" } },
+                { "idTag": format!("N{number}"), "idTagInfo": { "status": "Blocked" } }
+            ] }),
+        ),
+        1 => call(
+            "SendLocalList",
+            json!({ "listVersion": number + 1, "updateType": "Differential",
+                "localAuthorizationList": [{ "idTag": format!("D{number}"),
+                    "idTagInfo": { "status": "Accepted" } }] }),
+        ),
+        2 => call(
+            "SetChargingProfile",
+            json!({ "connectorId": 1, "csChargingProfiles": {
+                "chargingProfileId": 1, "stackLevel": 0,
+                "chargingProfilePurpose": "TxDefaultProfile",
+                "chargingProfileKind": "Relative",
+                "chargingSchedule": { "chargingRateUnit": "A",
+                    "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": 6 + number % 10 }] }
+            } }),
+        ),
+        3..6 => call(
+            "TriggerMessage",
+            json!({ "requestedMessage": "MeterValues", "connectorId": 1 }),
+        ),
+        _ => call(
+            "ChangeConfiguration",
+            json!({ "key": "ConnectionTimeOut", "value": (60 + number % 60).to_string() }),
+        ),
+    };
+    change.to_string()
+}
+
+/// `kill -9` at so many instants; `MODE3_KILLS=500` for a long run.
+const KILLS: u64 = 40;
+
 // covers: OC-041, OO-003, BOOT-010
 #[test]
 fn killed_again_and_again() {
-    const KILLS: u64 = 40;
+    let kills = std::env::var("MODE3_KILLS").map_or(KILLS, |number| number.parse().unwrap());
     let mut dice = Dice(0x1357_9bdf_2468_ace1);
     let central = central();
     let uri = format!("{}/CP1", central.uri());
@@ -113,7 +168,7 @@ fn killed_again_and_again() {
         )
         .unwrap();
     let mut energy = 1_000.0;
-    for _ in 0..KILLS {
+    for number in 0..kills {
         let online = dice.below(3) > 0;
         if online {
             central.restart_on_same_port().unwrap();
@@ -134,10 +189,16 @@ fn killed_again_and_again() {
         bench.mqtt.station("charging", "C");
         pass(&bench, &mut energy, dice.below(100));
         if dice.below(2) == 0 {
+            // Refused, and no matter, while the station is not connected.
+            let _ = central.send_raw(&change(&mut dice, number));
+            pass(&bench, &mut energy, dice.below(20));
+        }
+        if dice.below(2) == 0 {
             bench.mqtt.station("idle", "A");
             pass(&bench, &mut energy, dice.below(50));
         }
         bench.kill();
+        all_sound(bench.directory.path());
         bench.mqtt.forget();
         bench.run();
     }
@@ -155,11 +216,13 @@ fn killed_again_and_again() {
     );
     let heard = heard(&central);
     assert!(
-        heard.starts.len() > 10,
+        heard.starts.len() as u64 > kills / 4,
         "too few transactions to mean anything: {}",
         heard.starts.len()
     );
+    assert_eq!(heard.stops.len(), heard.starts.len());
     for (given, start) in heard.starts.values() {
+        assert_eq!(start["idTag"], "04A1B2C3D4");
         let given = given.expect("each start was answered");
         let stops: Vec<&Value> = heard
             .stops
@@ -178,4 +241,9 @@ fn killed_again_and_again() {
         values.push(stops[0]["meterStop"].as_i64().unwrap());
         assert!(values.is_sorted(), "transaction {given}: {values:?}");
     }
+    println!(
+        "{kills} kills: {} transactions, each with one start and one stop, {} values",
+        heard.starts.len(),
+        heard.samples.len()
+    );
 }

@@ -150,7 +150,7 @@ impl Device {
             Err(Error::Open { .. } | Error::Busy { .. } | Error::NeverSilent) => {
                 self.order = Some((order, Command::NotSent));
             }
-            Err(Error::Refused { .. }) => {
+            Err(Error::Refused { .. } | Error::Unwritable { .. }) => {
                 self.order = None;
                 return Some(Finding::GaveUp(order.number, "it refuses the command"));
             }

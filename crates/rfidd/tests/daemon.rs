@@ -139,6 +139,32 @@ async fn a_modbus_reader_is_read_with_its_profile() {
         .await;
 }
 
+#[tokio::test]
+async fn a_card_whose_acknowledgement_is_not_confirmed_is_not_told() {
+    let field = Field::default();
+    let settings = "\"enable\": true, \"protocol\": \"stronglink-modbus\"";
+    // The simulated reader has the registers 0 to 5 and refuses to write any other.
+    for (register, is_confirmed) in [(99, false), (0, true)] {
+        let reader = ModbusReader::new(17, field.clone());
+        let line = SharedLine::start(vec![Box::new(reader)]).unwrap();
+        let acknowledge = format!("{{\"acknowledge\": {{\"register\": {register}, \"value\": 1}},");
+        let profile = PROFILE.replacen('{', &acknowledge, 1);
+        let mut bench = Bench::with_profile(&line, settings, &profile).await;
+        bench.until_available(true).await;
+        field.hold(&OTHER_CARD);
+        if is_confirmed {
+            bench
+                .until("request", |seen| seen.requests == [OTHER_REQUEST])
+                .await;
+        } else {
+            bench.until_available(false).await;
+            bench.until_said("refuses with exception 2").await;
+            assert!(bench.seen.requests.is_empty(), "{:?}", bench.seen.requests);
+        }
+        field.clear();
+    }
+}
+
 // covers: RFID-008
 #[tokio::test]
 async fn what_is_not_known_ends_the_daemon_with_the_code_for_bad_configuration() {

@@ -28,6 +28,8 @@ const SILENCE_LIMIT: Duration = Duration::from_millis(80);
 const BUSY_LIMIT: Duration = Duration::from_millis(1500);
 /// Slave, function, address, operand, checksum.
 const REQUEST_CHARACTERS: u32 = 8;
+/// So many registers fit into one write (Modbus application protocol, 6.12).
+const LONGEST_WRITE: usize = 123;
 
 /// A line with Modbus devices on it; no port is open between transactions.
 #[derive(Debug)]
@@ -142,6 +144,35 @@ impl Bus {
         let request = Request::WriteSingleRegister(address, word);
         let response = self.transact(device, request, REQUEST_CHARACTERS).await?;
         if response != Response::WriteSingleRegister(address, word) {
+            return Err(foreign(device, format!("{response:?}")));
+        }
+        Ok(())
+    }
+
+    /// Set holding registers from `start` on, 1 to 123 at once (function 16).
+    ///
+    /// The confirmation repeats address and count, not the content: what matters should
+    /// be read back.
+    ///
+    /// # Errors
+    /// Every failed transaction; the registers may or may not have been written then.
+    pub async fn write_registers(
+        &mut self,
+        device: DeviceAddress,
+        start: u16,
+        words: &[u16],
+    ) -> Result<(), Error> {
+        let count = words.len();
+        if count == 0 || count > LONGEST_WRITE {
+            return Err(Error::Unwritable { count });
+        }
+        let request = Request::WriteMultipleRegisters(start, words.to_vec().into());
+        // The count of bytes and the content, beyond what every request has.
+        let more_characters = 1 + 2 * count as u32;
+        let response = self
+            .transact(device, request, REQUEST_CHARACTERS + more_characters)
+            .await?;
+        if response != Response::WriteMultipleRegisters(start, count as u16) {
             return Err(foreign(device, format!("{response:?}")));
         }
         Ok(())

@@ -70,6 +70,12 @@ pub enum Error {
         /// Exception code: 1 illegal function, 2 illegal address, 3 illegal value, ...
         code: u8,
     },
+    /// Too few or too many registers for one write; nothing was sent.
+    #[error("a write of {count} registers: 1 to 123 are possible")]
+    Unwritable {
+        /// How many were to be written.
+        count: usize,
+    },
     /// A frame came that does not answer this request.
     #[error("device {device}: not the answer to this request: {detail}")]
     ForeignAnswer {
@@ -87,7 +93,10 @@ impl Error {
     /// Whether an answer may still be on its way.
     pub fn leaves_the_line_doubtful(&self) -> bool {
         match self {
-            Self::Open { .. } | Self::Busy { .. } | Self::Refused { .. } => false,
+            Self::Open { .. }
+            | Self::Busy { .. }
+            | Self::Refused { .. }
+            | Self::Unwritable { .. } => false,
             Self::NeverSilent
             | Self::NoEcho { .. }
             | Self::Collision { .. }

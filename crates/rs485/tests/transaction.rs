@@ -118,6 +118,45 @@ async fn a_write_is_confirmed_by_the_device_and_only_by_it() {
 }
 
 #[tokio::test]
+async fn a_write_of_several_registers_is_confirmed_by_the_device_and_only_by_it() {
+    const DATASET: u16 = 7100;
+    let meter = meter("iskra/wm3m4c");
+    let mut bus = bus(meter.path(), LocalEcho::Present);
+    let words: Vec<u16> = (1..=120).collect();
+    bus.write_registers(DEVICE, DATASET, &words).await.unwrap();
+    let dataset = bus.read(DEVICE, ReadFunction::Holding, DATASET, 120).await;
+    assert_eq!(dataset.unwrap(), words);
+
+    // 121 registers are too many for this meter, and 124 for any.
+    let error = bus.write_registers(DEVICE, DATASET, &[7; 121]).await;
+    assert!(matches!(error, Err(Error::Refused { code: 3, .. })));
+    let heard = meter.heard_in_all();
+    for count in [0, 124] {
+        let error = bus.write_registers(DEVICE, DATASET, &vec![7; count]).await;
+        assert!(matches!(error, Err(Error::Unwritable { .. })));
+    }
+    assert_eq!(meter.heard_in_all(), heard, "something was sent");
+
+    for fault in [
+        Fault::Silence,
+        Fault::NoEcho,
+        Fault::WrongSlave,
+        Fault::DamagedAnswer,
+        Fault::Collision,
+    ] {
+        meter.inject(fault);
+        let result = bus.write_registers(DEVICE, DATASET, &[8, 9]).await;
+        assert!(result.is_err(), "{fault:?} passes for an answer");
+    }
+    meter.go_silent();
+    let error = bus.write_registers(DEVICE, DATASET, &[8, 9]).await;
+    assert!(
+        matches!(error, Err(Error::NoAnswer { .. })),
+        "a dead device obeys"
+    );
+}
+
+#[tokio::test]
 async fn a_collision_is_told() {
     let meter = meter("eastron/sdm630");
     let mut bus = bus(meter.path(), LocalEcho::Present);

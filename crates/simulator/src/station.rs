@@ -16,7 +16,7 @@ use crate::plant::Plant;
 use crate::socket_server::SocketServer;
 use crate::{MeterSource, Readings};
 
-/// The physics moves at least this often.
+/// The physics moves at least this often unless told otherwise.
 const TICK: Duration = Duration::from_millis(1);
 
 /// A station that runs until it is dropped.
@@ -46,6 +46,15 @@ impl Station {
     /// # Errors
     /// When the socket can't be made.
     pub fn start(board_socket: &Path) -> io::Result<Self> {
+        Self::start_ticking(board_socket, TICK)
+    }
+
+    /// The same, moved by itself only this often: where many stations run beside each
+    /// other. Who looks, or drives an output, still finds the physics of that instant.
+    ///
+    /// # Errors
+    /// When the socket can't be made.
+    pub fn start_ticking(board_socket: &Path, tick: Duration) -> io::Result<Self> {
         let plant = Mutex::new(Plant::new(monotonic_us()));
         let handle = StationHandle {
             shared: Arc::new(Shared {
@@ -54,10 +63,11 @@ impl Station {
             }),
         };
         let board = handle.clone();
+        let holder = board_socket::Holder::default();
         Ok(Self {
-            ticker: Ticker::start(handle.clone())?,
+            ticker: Ticker::start(handle.clone(), tick)?,
             _board: SocketServer::listen(board_socket, move |client| {
-                board_socket::converse(client, &board)
+                board_socket::converse(client, &board, &holder)
             })?,
             handle,
         })
@@ -154,17 +164,17 @@ struct Ticker {
 }
 
 impl Ticker {
-    fn start(handle: StationHandle) -> io::Result<Self> {
+    fn start(handle: StationHandle, tick: Duration) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let tick = move || {
+        let run = move || {
             while !stopped.load(Ordering::Relaxed) {
                 drop(handle.plant());
                 handle.shared.ticked.notify_all();
-                thread::park_timeout(TICK);
+                thread::park_timeout(tick);
             }
         };
-        let thread = thread::Builder::new().name("plant".into()).spawn(tick)?;
+        let thread = thread::Builder::new().name("plant".into()).spawn(run)?;
         Ok(Self {
             stop,
             thread: Some(thread),

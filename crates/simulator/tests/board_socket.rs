@@ -158,10 +158,9 @@ fn relays_follow_and_answer() {
     assert!(closed.take(1000).any(|sense| sense));
 }
 
-/// Real lines keep their level when a process dies: that is what makes
-/// `evsed --safe-state` necessary, and it may come while another client is there.
+/// As the kernel does with lines that a process holds.
 #[test]
-fn levels_outlive_their_client_and_a_second_client_may_change_them() {
+fn a_second_client_is_refused_while_the_first_is_there() {
     let bench = Bench::start();
     let mut first = bench.board();
     first
@@ -170,8 +169,35 @@ fn levels_outlive_their_client_and_a_second_client_may_change_them() {
             ..duty(10_000)
         })
         .unwrap();
-    let mut second = bench.board();
+    for _ in 0..10 {
+        let mut second = bench.board();
+        assert!(second.apply(&Actuation::SAFE).is_err());
+        assert!(second.inputs().is_err());
+        assert!(bench.station.plant().relay_commands()[0]);
+        assert!(first.inputs().is_ok());
+    }
+    // It is the next one's as soon as the first has gone.
+    for _ in 0..100 {
+        drop(first);
+        first = bench.board();
+        first.apply(&Actuation::SAFE).unwrap();
+    }
+}
+
+/// Real lines keep their level when a process dies: that is what makes
+/// `evsed --safe-state` necessary.
+#[test]
+fn levels_outlive_their_client_and_the_next_one_may_change_them() {
+    let bench = Bench::start();
+    let mut first = bench.board();
+    first
+        .apply(&Actuation {
+            relay_1: true,
+            ..duty(10_000)
+        })
+        .unwrap();
     drop(first);
+    let mut second = bench.board();
     assert!(
         bench
             .station
@@ -251,9 +277,8 @@ fn board_that_falls_silent_is_a_fault_and_recovers() {
 }
 
 #[test]
-fn garbage_ends_one_connection_and_no_other() {
+fn garbage_ends_a_connection_and_the_next_client_is_served() {
     let bench = Bench::start();
-    let mut board = bench.board();
     let mut vandal = UnixStream::connect(&bench.socket).unwrap();
     vandal.write_all(&[0xFF; 240]).unwrap();
     vandal.set_read_timeout(Some(LONG)).unwrap();
@@ -261,6 +286,8 @@ fn garbage_ends_one_connection_and_no_other() {
     // Closed with unread bytes: an end or a reset, but no answer.
     let _ = std::io::Read::read_to_end(&mut vandal, &mut rest);
     assert!(rest.is_empty(), "{rest:?}");
+    drop(vandal);
+    let mut board = bench.board();
     assert!(board.sample().pilot.is_ok());
 }
 

@@ -6,6 +6,7 @@
 mod current;
 mod instant;
 mod number;
+mod signed;
 mod structured;
 mod text;
 mod word;
@@ -13,6 +14,7 @@ mod word;
 pub use current::{CurrentLimit, OfferedCurrent, WholeAmperes, WholeCurrentLimit};
 pub use instant::Timestamp;
 pub use number::*;
+pub use signed::*;
 pub use structured::*;
 pub use text::{EvseId, FirmwareUrl, MacAddress, ServiceId};
 pub use word::*;

@@ -104,8 +104,8 @@ fn charge_one_car(
         bench.broker.port(),
         central.uri()
     );
-    step("The daemons start as separate processes: evsed, meteringd, ocppd");
-    for daemon in ["evsed", "meteringd", "ocppd"] {
+    step("The daemons start as separate processes: configd, evsed, meteringd, ocppd");
+    for daemon in ["configd", "evsed", "meteringd", "ocppd"] {
         bench.start_daemon(daemon);
     }
     wait(bench, "port0/session/state", "idle", SOON)?;
@@ -193,7 +193,7 @@ fn wait(bench: &Bench, topic: &str, value: &str, limit: Duration) -> Result<(), 
         last.get(topic).is_some_and(|text| text == value)
     });
     reached.then_some(()).ok_or_else(|| {
-        let logs = ["evsed", "meteringd", "ocppd"]
+        let logs = ["configd", "evsed", "meteringd", "ocppd"]
             .map(|daemon| bench.log(daemon))
             .concat();
         format!("{topic} did not become {value} within {limit:?}\n{logs}")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::machine::load;
 use super::rig::METER_VALUES_INTERVAL;
-use super::{DAEMONS, Machine, Memory, Report, Samples, Used};
+use super::{DAEMONS, Machine, Memory, Report, Samples, Switching, Used};
 
 /// In KiB.
 const MEMORY: u64 = 24 * 1024;
@@ -23,6 +23,7 @@ pub fn page(report: &Report, machine: &Machine) -> String {
     [
         head(machine),
         reactions(report),
+        loaded_reactions(report),
         resources(report),
         daemons(report),
         peers(report),
@@ -65,38 +66,11 @@ the slow end of the reaction times is theirs.
 }
 
 fn reactions(report: &Report) -> String {
-    let row = |what: &str, budget: Option<u64>, samples: &Samples| {
-        let (limit, verdict) = match budget.map(Duration::from_millis) {
-            Some(limit) => (
-                format!("{} ms", limit.as_millis()),
-                verdict(samples.percentile(99) <= limit),
-            ),
-            None => ("none".into(), ""),
-        };
-        format!(
-            "| {what} | {limit} | {} | {} | {} | {} | {verdict} |\n",
-            milliseconds(samples.percentile(50)),
-            milliseconds(samples.percentile(99)),
-            milliseconds(samples.max()),
-            samples.count(),
-        )
-    };
     [
-        "## Reaction times\n\nThe budgets are for p99.\n\n\
-         | from → to | budget | p50 ms | p99 ms | max ms | n | verdict |\n\
-         |---|---|---|---|---|---|---|\n",
-        &row(
-            "EV leaves C → relay 1 commanded open",
-            Some(20),
-            &report.departures.samples,
-        ),
-        "| emergency edge → relay 1 commanded open | 5 ms | | | | 0 | not measured: no \
-         measurement written yet |\n",
-        &row(
-            "dynamic limit published → new duty cycle",
-            Some(50),
-            &report.limits,
-        ),
+        "## Reaction times\n\nThe budgets are for p99.\n\n",
+        REACTIONS_HEAD,
+        &switching_rows(&report.switching),
+        &row(LIMIT, Some(50), &report.limits),
         &row(
             "SetChargingProfile sent → new duty cycle",
             Some(100),
@@ -104,20 +78,79 @@ fn reactions(report: &Report) -> String {
         ),
         &row("small call sent → answer received", None, &report.calls),
         &row("start of all daemons → ready", Some(2000), &report.starts),
-        &interruptions(report),
+        &interruptions(&report.switching),
     ]
     .concat()
 }
 
+const REACTIONS_HEAD: &str = "| from → to | budget | p50 ms | p99 ms | max ms | n | verdict |\n\
+     |---|---|---|---|---|---|---|\n";
+const LIMIT: &str = "dynamic limit published → new duty cycle";
+
+fn loaded_reactions(report: &Report) -> String {
+    [
+        "## Reaction times under load\n\nWhile as many threads as there are cores do nothing but \
+         count, at normal priority.\n\n",
+        REACTIONS_HEAD,
+        &switching_rows(&report.loaded_switching),
+        &row(LIMIT, Some(50), &report.loaded_limits),
+        &interruptions(&report.loaded_switching),
+    ]
+    .concat()
+}
+
+fn switching_rows(switching: &Switching) -> String {
+    [
+        row(
+            "EV leaves C → relay 1 commanded open",
+            Some(20),
+            &switching.departures,
+        ),
+        row(
+            "emergency edge → relay 1 commanded open",
+            Some(5),
+            &switching.emergencies,
+        ),
+        row(
+            "RCD edge → relay 1 commanded open",
+            Some(5),
+            &switching.trips,
+        ),
+        row(
+            "EV enters C → relay 1 commanded closed",
+            None,
+            &switching.closings,
+        ),
+    ]
+    .concat()
+}
+
+fn row(what: &str, budget: Option<u64>, samples: &Samples) -> String {
+    let (limit, verdict) = match budget.map(Duration::from_millis) {
+        Some(limit) => (
+            format!("{} ms", limit.as_millis()),
+            verdict(samples.percentile(99) <= limit),
+        ),
+        None => ("none".into(), ""),
+    };
+    format!(
+        "| {what} | {limit} | {} | {} | {} | {} | {verdict} |\n",
+        milliseconds(samples.percentile(50)),
+        milliseconds(samples.percentile(99)),
+        milliseconds(samples.max()),
+        samples.count(),
+    )
+}
+
 /// The supervisor prefers to open when a measurement comes late or fails.
-fn interruptions(report: &Report) -> String {
-    let times = report.departures.interruptions.len();
-    let charges = times + report.departures.samples.count();
+fn interruptions(switching: &Switching) -> String {
+    let times = switching.interruptions.len();
+    let charges = times + switching.closings.count();
     format!(
         "
-While EVs were waiting to leave, relay 1 opened {times} times in {charges} charges although the EV
-stayed: the supervisor takes a measurement that fails or comes late for a fault. A quiet machine
-should show 0. Such charges are not in the first row.
+Relay 1 opened, or did not close, {times} times in {charges} charges although the EV charged: the
+supervisor takes a measurement that fails or comes late for a fault. A quiet machine should show
+0. Such charges are not in the rows.
 "
     )
 }
@@ -242,7 +275,7 @@ system than ours: they show orders of magnitude, not a race.
 }
 
 fn method(report: &Report) -> String {
-    let plan = report.plan;
+    let (plan, daemons) = (report.plan, DAEMONS.len());
     format!(
         "## Method
 
@@ -253,17 +286,23 @@ fn method(report: &Report) -> String {
 * Reaction times end at an edge in the simulator's log: microseconds of CLOCK_MONOTONIC when the
   output changed at the simulated board. Before each cause, a random pause keeps it out of step
   with the 5 ms of the control loop.
-* EV leaves C: {} stations side by side, each with a broker and an evsed, {} departures each; from
-  S2 opening at the EV (not from the sample that shows it) to the command of relay 1. A contactor
-  closes at most every 10 s, hence side by side; the load of the others is in the figures.
+* Relay 1: {} stations side by side, each with a broker and an evsed, beside the complete station
+  that charges. From S2 moving at the EV (not from the sample that shows it), the emergency switch
+  closing, or the feedback of the residual current device changing, to the command of relay 1. A
+  contactor rests for 6 s after each start of evsed, hence side by side, and hence a new evsed for
+  each cycle; the load of the others is in the figures, quiet or loaded.
+* The simulated boards run at normal priority, beside the load: what they need to notice an edge,
+  and to take a command, is in the figures. evsed runs at the niceness of its unit, -10, where the
+  user who measures may set it.
 * The period of the control loop is not measured: the log does not show when the pilot is sampled.
   Up to one period is part of the time from the EV to the relay.
 * Dynamic limit: from handing the message to an MQTT client, through the broker, while charging.
+  A change during which the supervisor withdraws the offer for another reason is made once more.
 * SetChargingProfile: a TxDefaultProfile with one period, from handing the call to the simulated
   central system, through ocppd (which stores it), broker and evsed, while charging.
 * Small call: GetConfiguration of one key, thread to thread through the simulated central system.
-* Start: from starting the first of the three processes until the session is `idle`, the meter is
-  available and `ocpp/online` is 1; nothing was stored before.
+* Start: from starting the first of the {daemons} processes until the session is `idle`, meter, RFID
+  reader and recloser are available and `ocpp/online` is 1; nothing was stored before.
 * Memory: /proc/PID/smaps_rollup, a few seconds after the start, and again after all calls,
   transactions, limits and profiles. Pages shared with other programs
   count in part.
@@ -273,7 +312,6 @@ fn method(report: &Report) -> String {
   MeterValues every {METER_VALUES_INTERVAL} s, from plug to unplug.
 ",
         plan.stations,
-        plan.departures,
         plan.transaction.as_secs(),
     )
 }
@@ -313,14 +351,21 @@ fn kilobytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Departures, Plan, Sizes};
+    use super::super::{Plan, Sizes};
     use super::*;
 
     fn report() -> Report {
         let samples: Samples = [1, 2, 60].map(Duration::from_millis).into_iter().collect();
+        let switching = Switching {
+            closings: samples.clone(),
+            departures: samples.clone(),
+            emergencies: samples.clone(),
+            trips: samples.clone(),
+            interruptions: Vec::new(),
+        };
         let used = DAEMONS.map(|daemon| Used {
             daemon,
-            cpu: Duration::from_millis(300),
+            cpu: Duration::from_millis(150),
             written: 4096,
         });
         let memory = DAEMONS.map(|daemon| Memory {
@@ -330,11 +375,10 @@ mod tests {
         });
         Report {
             plan: Plan::FULL,
-            departures: Departures {
-                samples: samples.clone(),
-                interruptions: Vec::new(),
-            },
+            switching: switching.clone(),
+            loaded_switching: switching,
             limits: samples.clone(),
+            loaded_limits: samples.clone(),
             profiles: samples.clone(),
             calls: samples.clone(),
             cpu_per_call: Duration::from_micros(20),
@@ -367,14 +411,17 @@ mod tests {
             row("SetChargingProfile")
                 .ends_with("| 100 ms | 2.00 | 60.00 | 60.00 | 3 | within budget |")
         );
+        assert!(
+            row("emergency edge").ends_with("| 5 ms | 2.00 | 60.00 | 60.00 | 3 | over budget |")
+        );
     }
 
     #[test]
     fn what_the_host_keeps_proves_nothing_for_the_board() {
-        assert!(row("memory of all").ends_with("| 3.0 MiB | 1 | open: a budget of the board |"));
+        assert!(row("memory of all").ends_with("| 5.0 MiB | 1 | open: a budget of the board |"));
         let cpu = row("CPU of all daemons, idle");
         assert!(
-            cpu.contains("| 3.00 % of a core of this host | 30 s | open"),
+            cpu.contains("| 2.50 % of a core of this host | 30 s | open"),
             "{cpu}"
         );
     }
@@ -382,12 +429,11 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_said() {
         assert!(row("flash, all stripped binaries, armv7").contains("run `just cross`"));
-        assert!(row("emergency edge").contains("not measured"));
     }
 
     #[test]
     fn writes_are_of_all_daemons_and_one_transaction() {
-        assert!(row("written while idle").ends_with("| 12288 bytes | 30 s | over budget |"));
-        assert!(row("written per transaction").ends_with("| 4.1 kB | 3 | within budget |"));
+        assert!(row("written while idle").ends_with("| 20480 bytes | 30 s | over budget |"));
+        assert!(row("written per transaction").ends_with("| 6.8 kB | 3 | within budget |"));
     }
 }

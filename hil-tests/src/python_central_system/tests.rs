@@ -1,8 +1,11 @@
 //! The Python central system and the judge of frames, against a station without a mind.
 
 use std::net::TcpStream;
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::{IntoClientRequest, client};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use evse_core::SensorFault;
 
+use super::converter::{Channels, Converter};
 use crate::BoardError;
 use crate::conversion::AdcRaw;
 use crate::electrics::AdcCounts;
@@ -14,8 +15,13 @@ use crate::electrics::AdcCounts;
 /// Content of the device's `name` file; the accelerometer is an IIO device too.
 const DEVICE_NAME: &str = "2198000.adc";
 
-/// The five channels in use.
+/// The five channels in use, read in a thread of their own.
 pub(super) struct Adc {
+    converter: Converter<AdcCounts>,
+}
+
+/// The channels' files.
+struct Files {
     lock_sense: File,
     pilot_positive: File,
     pilot_negative: File,
@@ -31,23 +37,49 @@ impl Adc {
             File::open(&path)
                 .map_err(|source| BoardError::new(format!("open {}", path.display()), source))
         };
-        Ok(Self {
+        let files = Files {
             lock_sense: channel(0)?,
             pilot_positive: channel(2)?,
             pilot_negative: channel(3)?,
             lock_capacitor: channel(4)?,
             proximity: channel(5)?,
+        };
+        Ok(Self {
+            converter: Converter::start(move |channels| files.convert(channels))?,
         })
     }
 
+    /// All channels; all have failed when the ADC doesn't answer in time.
+    pub(super) fn counts(&mut self) -> AdcCounts {
+        self.converter
+            .convert(Channels::All)
+            .unwrap_or(AdcCounts::FAILED)
+    }
+
+    /// As [`Self::counts`], but none except the pilot's two channels is converted.
+    pub(super) fn pilot_counts(&mut self) -> AdcCounts {
+        self.converter
+            .convert(Channels::Pilot)
+            .unwrap_or(AdcCounts::FAILED)
+    }
+}
+
+impl Files {
     /// Each read starts a conversion and waits for it.
-    pub(super) fn counts(&self) -> AdcCounts {
-        AdcCounts {
+    fn convert(&self, channels: Channels) -> AdcCounts {
+        let pilot = AdcCounts {
             pilot_positive: convert(&self.pilot_positive),
             pilot_negative: convert(&self.pilot_negative),
-            proximity: convert(&self.proximity),
-            lock_sense: convert(&self.lock_sense),
-            lock_capacitor: convert(&self.lock_capacitor),
+            ..AdcCounts::FAILED
+        };
+        match channels {
+            Channels::Pilot => pilot,
+            Channels::All => AdcCounts {
+                proximity: convert(&self.proximity),
+                lock_sense: convert(&self.lock_sense),
+                lock_capacitor: convert(&self.lock_capacitor),
+                ..pilot
+            },
         }
     }
 }
@@ -116,12 +148,19 @@ mod tests {
             proximity: raw(105),
         };
         assert_eq!(counts, expected);
+        let pilot = Adc::open(root.path()).unwrap().pilot_counts();
+        let expected = AdcCounts {
+            pilot_positive: raw(102),
+            pilot_negative: raw(103),
+            ..AdcCounts::FAILED
+        };
+        assert_eq!(pilot, expected);
     }
 
     #[test]
     fn open_file_is_read_anew_and_nonsense_is_a_fault() {
         let root = fake_sys();
-        let adc = Adc::open(root.path()).unwrap();
+        let mut adc = Adc::open(root.path()).unwrap();
         let file = root
             .path()
             .join("bus/iio/devices/iio:device1/in_voltage5_raw");

@@ -27,7 +27,7 @@ impl Gpio {
         let found = find_lines(dev)?;
         let banks = line_map::assign(&found, dev, digital)?
             .into_iter()
-            .map(Bank::request)
+            .map(|lines| Bank::request(lines, digital))
             .collect::<Result<_, _>>()?;
         Ok(Self { banks })
     }
@@ -48,7 +48,7 @@ impl Gpio {
 }
 
 impl Bank {
-    fn request(lines: ChipLines) -> Result<Self, BoardError> {
+    fn request(lines: ChipLines, digital: DigitalLines) -> Result<Self, BoardError> {
         let failed = |direction: &str, names: Vec<&str>, error: gpio_cdev::Error| {
             let operation = format!(
                 "take {direction} {} of {}",
@@ -61,7 +61,7 @@ impl Bank {
         let start: Vec<u8> = lines
             .outputs
             .iter()
-            .map(|(line, _)| u8::from(line.start_level()))
+            .map(|(line, _)| u8::from(digital.start_level(*line)))
             .collect();
         if !lines.outputs.is_empty() {
             let offsets: Vec<u32> = lines.outputs.iter().map(|(_, offset)| *offset).collect();

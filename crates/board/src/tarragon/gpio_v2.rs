@@ -26,7 +26,7 @@ impl Gpio {
         let found = find_lines(dev)?;
         let banks = line_map::assign(&found, dev, digital)?
             .into_iter()
-            .map(Bank::request)
+            .map(|lines| Bank::request(lines, digital))
             .collect::<Result<_, _>>()?;
         Ok(Self { banks })
     }
@@ -47,7 +47,7 @@ impl Gpio {
 }
 
 impl Bank {
-    fn request(lines: ChipLines) -> Result<Self, BoardError> {
+    fn request(lines: ChipLines, digital: DigitalLines) -> Result<Self, BoardError> {
         let failed = |direction: &str, names: Vec<&str>, error: gpiocdev::Error| {
             let operation = format!(
                 "take {direction} {} of {}",
@@ -60,7 +60,7 @@ impl Bank {
         if !lines.outputs.is_empty() {
             let mut start = Values::default();
             for (line, offset) in &lines.outputs {
-                start.set(*offset, value(line.start_level()));
+                start.set(*offset, value(digital.start_level(*line)));
             }
             let request = builder(&lines.chip).with_output_lines(&start).request();
             let names = || lines.outputs.iter().map(|(line, _)| line.name()).collect();

@@ -191,14 +191,38 @@ words! {
         EnergyActiveImportRegister = "Energy.Active.Import.Register",
         /// Power.
         PowerActiveImport = "Power.Active.Import",
+        /// Power of one phase.
+        PowerActiveImportL1 = "Power.Active.Import.L1",
+        /// Power of one phase.
+        PowerActiveImportL2 = "Power.Active.Import.L2",
+        /// Power of one phase.
+        PowerActiveImportL3 = "Power.Active.Import.L3",
         /// Offered power.
         PowerOffered = "Power.Offered",
         /// Current.
         CurrentImport = "Current.Import",
+        /// Current of one phase.
+        CurrentImportL1 = "Current.Import.L1",
+        /// Current of one phase.
+        CurrentImportL2 = "Current.Import.L2",
+        /// Current of one phase.
+        CurrentImportL3 = "Current.Import.L3",
         /// Offered current.
         CurrentOffered = "Current.Offered",
+        /// Offered current of one phase.
+        CurrentOfferedL1 = "Current.Offered.L1",
+        /// Offered current of one phase.
+        CurrentOfferedL2 = "Current.Offered.L2",
+        /// Offered current of one phase.
+        CurrentOfferedL3 = "Current.Offered.L3",
         /// Voltage.
         Voltage = "Voltage",
+        /// Voltage of one phase.
+        VoltageL1 = "Voltage.L1-N",
+        /// Voltage of one phase.
+        VoltageL2 = "Voltage.L2-N",
+        /// Voltage of one phase.
+        VoltageL3 = "Voltage.L3-N",
         /// Mains frequency.
         Frequency = "Frequency",
     }

@@ -38,13 +38,13 @@ pub const OCPP: &[Key] = &[
     Key::boolean("ocpp/verifyCert", true)
         .means("The central system's TLS certificate is verified", TABLE_48),
     Key::boolean("ocpp/rfidStopTransaction", true)
-        .over_ocpp()
+        .over_ocpp_as("ocpp/rfidStopTransaction")
         .means(
             "The same tag held again ends the session",
             "guide 14.1 table 48, 15.18",
         ),
     Key::boolean("ocpp/rfidRequiresEvPresent", false)
-        .over_ocpp()
+        .over_ocpp_as("ocpp/rfidRequiresEvPresent")
         .means(
             "A tag counts only while an EV is connected",
             "guide 14.1 table 48, 15.18",

@@ -30,6 +30,7 @@ impl Machine {
             Request::BrokerConnected => {
                 self.limits.broker_connected();
                 self.authorization.broker_connected();
+                self.wishes.broker_connected(now);
             }
             Request::BrokerLost => {
                 self.fan(Fan::broker_lost);
@@ -71,16 +72,26 @@ impl Machine {
     fn grant(&mut self, grant: Grant) {
         let granted_before = self.authorization.is_granted();
         self.authorization.set(grant);
+        let is_granted = self.authorization.is_granted();
         // A new grant is a new attempt with the plug as it is now; a permanent one
         // that the broker merely repeats is not new.
         let is_new = match grant {
-            Grant::OneSession => self.authorization.is_granted(),
-            Grant::Permanent => self.authorization.is_granted() && !granted_before,
+            Grant::OneSession => is_granted,
+            Grant::Permanent => is_granted && !granted_before,
             Grant::Revoked => false,
         };
         match self.session {
-            Session::Finished(Finish::UnlockRequested | Finish::LockFailed(_)) if is_new => {
+            Session::Finished(Finish::LockFailed(_)) if is_new => {
                 self.session = Session::Connected;
+            }
+            // The driver is to have the plug: a grant that is merely said again, by a
+            // broker or an application that repeats itself, does not take it back.
+            Session::Finished(Finish::UnlockRequested { grant_ended: true }) if is_granted => {
+                self.session = Session::Connected;
+            }
+            Session::Finished(Finish::UnlockRequested { .. }) if grant == Grant::Revoked => {
+                let grant_ended = true;
+                self.session = Session::Finished(Finish::UnlockRequested { grant_ended });
             }
             Session::Finished(_)
             | Session::Starting
@@ -105,8 +116,9 @@ impl Machine {
         match self.session {
             // Who unlocks doesn't want it locked again by the next step.
             Session::Connected
-            | Session::Finished(Finish::UnlockRequested | Finish::LockFailed(_)) => {
-                self.session = Session::Finished(Finish::UnlockRequested);
+            | Session::Finished(Finish::UnlockRequested { .. } | Finish::LockFailed(_)) => {
+                let grant_ended = !self.authorization.is_granted();
+                self.session = Session::Finished(Finish::UnlockRequested { grant_ended });
                 lock.retry(now, LockPosition::Unlocked);
             }
             Session::Finished(Finish::Emergency)

@@ -39,7 +39,7 @@ impl Machine {
             lock_failure: match self.session {
                 // A plug that could not be locked is released; the report stays.
                 Session::Finished(Finish::LockFailed(failed)) => failure.or(Some(failed)),
-                Session::Finished(Finish::UnlockRequested | Finish::Emergency)
+                Session::Finished(Finish::UnlockRequested { .. } | Finish::Emergency)
                 | Session::Starting
                 | Session::Vacant
                 | Session::Connected
@@ -73,7 +73,7 @@ impl Machine {
             | Session::Ready
             | Session::Charging
             | Session::Withdrawing { .. }
-            | Session::Finished(Finish::UnlockRequested)
+            | Session::Finished(Finish::UnlockRequested { .. })
                 if self.inhibition().is_some() =>
             {
                 SessionState::Faulted
@@ -81,9 +81,9 @@ impl Machine {
             Session::Vacant | Session::Connected if inoperative => SessionState::Inoperative,
             Session::Vacant if self.authorization.awaits_ev() => SessionState::Authorized,
             Session::Vacant => SessionState::Idle,
-            Session::Connected | Session::Securing | Session::Finished(Finish::UnlockRequested) => {
-                SessionState::Connected
-            }
+            Session::Connected
+            | Session::Securing
+            | Session::Finished(Finish::UnlockRequested { .. }) => SessionState::Connected,
             Session::Ready => {
                 let offers = self.offers_current() && !self.ventilation_is_refused();
                 if offers && !self.pilot.energy_requested() {
@@ -120,7 +120,7 @@ impl Machine {
             | Session::Ready
             | Session::Charging
             | Session::Withdrawing { .. }
-            | Session::Finished(Finish::UnlockRequested | Finish::LockFailed(_))
+            | Session::Finished(Finish::UnlockRequested { .. } | Finish::LockFailed(_))
             | Session::Failed(Failure::Contactor(_) | Failure::Rcd(_)) => false,
         };
         asserted || session_waits

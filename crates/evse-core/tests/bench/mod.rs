@@ -19,6 +19,10 @@ pub enum Ev {
     OutOfRange,
     /// The sensor gives no value.
     SensorFault,
+    /// The channel of the positive peak is frozen at the voltage of state C.
+    FrozenAtC,
+    /// Every other round is wrong: C, then a voltage in no band.
+    Flutter,
 }
 
 /// How the contactor and its feedback behave.
@@ -72,6 +76,8 @@ pub enum RcdDefect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub ev: Ev,
+    /// Whether the next round is the wrong one of [`Ev::Flutter`].
+    pub odd_round: bool,
     /// Voltage of the proximity pilot.
     pub proximity: i32,
     pub contactor_defect: ContactorDefect,
@@ -99,6 +105,7 @@ impl World {
     pub fn new() -> Self {
         Self {
             ev: Ev::A,
+            odd_round: false,
             proximity: PP_32,
             contactor_defect: ContactorDefect::None,
             lock_defect: LockDefect::None,
@@ -145,7 +152,9 @@ impl World {
         let level = match self.ev {
             Ev::A => 12_000,
             Ev::B => 9_000,
-            Ev::C | Ev::NoDiode => 6_000,
+            Ev::C | Ev::NoDiode | Ev::FrozenAtC => 6_000,
+            Ev::Flutter if self.odd_round => return Ok(peaks(14_500, -5_000)),
+            Ev::Flutter => 6_000,
             Ev::D => 3_000,
             Ev::Short => 0,
             Ev::OutOfRange => return Ok(peaks(14_500, -5_000)),
@@ -153,13 +162,35 @@ impl World {
         };
         Ok(match self.ev {
             Ev::Short => peaks(0, 0),
+            Ev::FrozenAtC if duty == DutyCycle::ZERO => peaks(level, -12_000),
             _ if duty == DutyCycle::ZERO => peaks(-12_000, -12_000),
             _ if duty == DutyCycle::FULL => peaks(level, 60),
             Ev::NoDiode => peaks(level, -level),
-            Ev::A | Ev::B | Ev::C | Ev::D | Ev::OutOfRange | Ev::SensorFault => {
-                peaks(level, -11_950)
-            }
+            Ev::A
+            | Ev::B
+            | Ev::C
+            | Ev::D
+            | Ev::OutOfRange
+            | Ev::SensorFault
+            | Ev::FrozenAtC
+            | Ev::Flutter => peaks(level, -11_950),
         })
+    }
+
+    /// The same while the peak detectors are held in reset.
+    pub fn peaks_in_reset(&self) -> Result<PilotPeaks, SensorFault> {
+        match self.ev {
+            Ev::SensorFault => Err(SensorFault),
+            Ev::FrozenAtC => Ok(peaks(6_000, 60)),
+            Ev::A
+            | Ev::B
+            | Ev::C
+            | Ev::D
+            | Ev::Short
+            | Ev::NoDiode
+            | Ev::OutOfRange
+            | Ev::Flutter => Ok(peaks(60, 60)),
+        }
     }
 
     /// DIGITAL_OUT_4 is high.
@@ -198,10 +229,12 @@ impl World {
     }
 
     /// What the board measures now; the contactor is wired normally open.
-    pub fn sample(&self) -> Sample {
+    pub fn sample(&mut self) -> Sample {
         let charged = self.lock_defect != LockDefect::CapacitorEmpty;
+        self.odd_round = self.ev == Ev::Flutter && !self.odd_round;
         Sample {
             pilot: self.peaks(),
+            pilot_in_reset: Some(self.peaks_in_reset()),
             proximity: Ok(Millivolts(self.proximity)),
             lock_sense: Ok(self.lock_sense()),
             lock_capacitor: Ok(Millivolts(if charged { 11_800 } else { 2_000 })),
@@ -273,6 +306,7 @@ pub struct Bench {
     pub actuation: Actuation,
     pub events: Vec<Event>,
     pub deadline: Option<(Millis, &'static str)>,
+    pub pace: Pace,
 }
 
 pub const CYCLE_MS: u64 = 10;
@@ -287,6 +321,7 @@ impl Bench {
             actuation: Actuation::SAFE,
             events: Vec::new(),
             deadline: None,
+            pace: Pace::Brisk,
         }
     }
 
@@ -302,6 +337,7 @@ impl Bench {
         let step = self.machine.step(self.now, input);
         self.actuation = step.actuation;
         self.deadline = step.deadline;
+        self.pace = step.pace;
         self.events.extend(step.events.iter());
         self.world.apply(&step.actuation);
     }
@@ -313,7 +349,8 @@ impl Bench {
     /// One cycle: 10 ms pass, then a round of measurements.
     pub fn cycle(&mut self) {
         self.now = self.now.after(CYCLE_MS);
-        self.input(Input::Sample(self.world.sample()));
+        let sample = self.world.sample();
+        self.input(Input::Sample(sample));
     }
 
     /// A quick look at the inputs, without a round.
@@ -331,7 +368,8 @@ impl Bench {
     pub fn run_long(&mut self, duration: u64) {
         for _ in 0..duration / 90 {
             self.now = self.now.after(90);
-            self.input(Input::Sample(self.world.sample()));
+            let sample = self.world.sample();
+            self.input(Input::Sample(sample));
         }
     }
 

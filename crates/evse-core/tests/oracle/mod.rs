@@ -6,17 +6,25 @@
 
 mod alarms;
 mod readings;
+mod wishes;
 
 use evse_core::*;
 use readings::*;
+use wishes::Memory;
 
 /// The machine opens 15 ms after a doubtful round; the rule allows 20 ms (S2).
 const OPEN_MS: u64 = 20;
 const STALE_MS: u64 = 100;
 /// 250 ms reaction, 10 ms debouncing, one round.
 const FEEDBACK_MS: u64 = 270;
-/// 500 ms monitoring and one round.
-const LOCK_MS: u64 = 520;
+/// A little less than the 10 s of an open feedback that end its being unreadable.
+const TRUST_MS: u64 = 9_900;
+/// 100 ms monitoring and one round.
+const LOCK_MS: u64 = 120;
+/// 250 ms without a working reset, 15 ms and one slow round.
+const FROZEN_MS: u64 = 360;
+/// More contradicting rounds out of 20 are no disturbance.
+const ODD_ROUNDS: u32 = 7;
 /// 50 ms settling and one round.
 const CABLE_MS: u64 = 70;
 /// 100 ms without agreement and one slow round.
@@ -62,12 +70,19 @@ pub struct Oracle {
     rounds_without_request: u8,
     rounds_with_request: u8,
     last_level: Level,
+    /// The last round showed more than an EV leaves of the 12 V.
+    unloaded: bool,
     ev_seen: bool,
     no_request: Since,
     stale: Since,
+    frozen: Since,
+    /// Which of the last 20 rounds with a closed contactor showed no request.
+    odd_rounds: u32,
     feedback: Option<bool>,
     mismatch: Since,
     unreadable: Since,
+    blind: bool,
+    seen_open: Since,
     unlocked: Since,
     locked_now: bool,
     cable_band: u8,
@@ -83,6 +98,8 @@ pub struct Oracle {
     broker: bool,
     backend: Operation,
     customer: Operation,
+    memory: Memory,
+    unlocked_on_request: bool,
     emergency: Alarm,
     /// An emergency has met an EV that has not left since.
     emergency_latched: bool,
@@ -112,12 +129,17 @@ impl Oracle {
             rounds_without_request: 0,
             rounds_with_request: 0,
             last_level: Level::Unclear,
+            unloaded: false,
             ev_seen: false,
             no_request: Since::default(),
             stale: Since(Some(now.after(STALE_MS))),
+            frozen: Since::default(),
+            odd_rounds: 0,
             feedback: None,
             mismatch: Since::default(),
             unreadable: Since::default(),
+            blind: false,
+            seen_open: Since::default(),
             unlocked: Since::default(),
             locked_now: false,
             cable_band: 0,
@@ -133,6 +155,8 @@ impl Oracle {
             broker: false,
             backend: Operation::Operative,
             customer: Operation::Operative,
+            memory: Memory::new(now),
+            unlocked_on_request: false,
             emergency: Alarm::default(),
             emergency_latched: false,
             rcd: Alarm::default(),
@@ -168,7 +192,7 @@ impl Oracle {
                 self.measure(now, sample);
             }
             Input::Inputs(inputs) => self.look(now, *inputs),
-            Input::Request(request) => self.request(*request),
+            Input::Request(request) => self.request(now, *request),
             Input::Tick => {}
         }
         let verdict = self.rules(now, input, step);
@@ -229,11 +253,20 @@ impl Oracle {
             }
             None => {}
         }
+        self.odd_rounds = if self.relay {
+            (self.odd_rounds << 1 | u32::from(requested == Some(false))) & 0xF_FFFF
+        } else {
+            0
+        };
+        self.frozen.hold(!lets_go(sample), now.after(FROZEN_MS));
         let level = level(sample.pilot, self.driven);
         if !self.stale.too_long(now) && self.last_level == level {
             self.watch_ev(level);
         }
         self.last_level = level;
+        self.unloaded = sample
+            .pilot
+            .is_ok_and(|peaks| (10_000..=13_000).contains(&peaks.positive.0));
         if sample.pilot.is_ok() {
             self.stale = Since(Some(now.after(STALE_MS)));
         }
@@ -284,6 +317,7 @@ impl Oracle {
             }
             Level::A if self.ev_seen => {
                 self.ev_seen = false;
+                self.unlocked_on_request = false;
                 self.emergency_latched &= self.emergency.on != Some(false);
                 self.rcd_latched &= self.rcd.on != Some(false);
                 if self.grant == Grant::OneSession {
@@ -329,49 +363,11 @@ impl Oracle {
         self.mismatch.hold(mismatch, now.after(FEEDBACK_MS));
         self.unreadable
             .hold(self.feedback.is_none(), now.after(FEEDBACK_MS));
-        self.condemned |= self.mismatch.too_long(now) || self.unreadable.too_long(now);
-    }
-
-    fn request(&mut self, request: Request) {
-        let method = self.config.authentication;
-        match request {
-            Request::DynamicLimit(slot, limit) => {
-                self.limit_seen = true;
-                if let Some(index) = index(slot) {
-                    self.dynamic[index] = limit;
-                }
-            }
-            Request::RemoveDynamicLimit(slot) => {
-                if let Some(index) = index(slot) {
-                    self.dynamic[index] = None;
-                }
-            }
-            Request::OcppLimit(limit) => {
-                self.limit_seen = true;
-                self.ocpp = limit;
-            }
-            Request::Authorization(grant) => match method {
-                Authentication::Mqtt | Authentication::Ocpp => self.grant = grant,
-                Authentication::Free | Authentication::KeySwitch(_) => {}
-            },
-            Request::BrokerLost => {
-                self.broker = false;
-                self.ventilation_announced = (false, false);
-                if !self.ev_seen {
-                    self.grant = Grant::Revoked;
-                }
-            }
-            Request::BrokerConnected => self.broker = true,
-            Request::CustomerOperation(wish) => self.customer = wish,
-            Request::BackendOperation(wish) => self.backend = wish,
-            Request::Unlock
-            | Request::TestRcd
-            | Request::Phases(_)
-            | Request::PhaseSwitchDelay(_)
-            | Request::VentilationTarget(_) => {}
-            Request::VentilationAvailable(available) => self.ventilation_announced.0 = available,
-            Request::VentilationActual(runs) => self.ventilation_announced.1 = runs,
-        }
+        self.condemned |= self.mismatch.too_long(now);
+        self.blind |= self.unreadable.too_long(now);
+        let seen_open = self.blind && self.feedback == Some(false);
+        self.seen_open.hold(seen_open, now.after(TRUST_MS));
+        self.blind &= !self.seen_open.too_long(now);
     }
 
     fn limit(&self) -> Amperes {
@@ -406,7 +402,13 @@ impl Oracle {
         };
         let rule = |holds: bool, name| if holds { Ok(()) } else { Err(name) };
 
+        let rests = !a.relay_1 && !a.relay_2 && a.lock_drive == LockDrive::Coast;
+        rule(
+            step.pace == Pace::Brisk || (rests && self.unloaded),
+            "S2: only without an EV a round may be late",
+        )?;
         self.alarm_rules(step)?;
+        self.wish_rules(now, step)?;
         self.second_relay_rules(now, input, step)?;
         rule(
             step.deadline.is_none_or(|(at, _)| at > now),
@@ -436,12 +438,6 @@ impl Oracle {
                 granted && revocable,
                 "AUTH: a session starts with a grant that can be revoked",
             )?;
-            let operative =
-                (self.backend, self.customer) == (Operation::Operative, Operation::Operative);
-            rule(
-                operative,
-                "AV-010: no session starts when inoperative is wanted",
-            )?;
             rule(self.ev_seen, "a session starts with an EV")?;
             rule(
                 !socket || !self.cable_is_bad(now),
@@ -463,10 +459,10 @@ impl Oracle {
                 "a fixed cable has no lock",
             )?;
         }
-        if self.condemned {
+        if self.condemned || self.blind {
             rule(!a.relay_1, "S8: a contradicting contactor stays open")?;
             let minus = a.pilot == PilotOutput::Duty(DutyCycle::ZERO);
-            rule(minus, "S8: a contactor error is state F until restart")?;
+            rule(minus, "S8: a contactor error is state F")?;
         }
         if a.relay_1 {
             rule(
@@ -477,7 +473,12 @@ impl Oracle {
                 !self.no_request.too_long(now),
                 "S2: open 20 ms after the EV has left C",
             )?;
-            rule(!self.stale.too_long(now), "S8: a frozen pilot opens")?;
+            rule(!self.stale.too_long(now), "S8: a silent pilot opens")?;
+            rule(!self.frozen.too_long(now), "S8: a frozen pilot opens")?;
+            rule(
+                self.odd_rounds.count_ones() < ODD_ROUNDS,
+                "S8: a pilot that flutters opens",
+            )?;
             rule(
                 !self.withdrawn.too_long(now),
                 "S5: open 6 s after the offer ended",
@@ -523,6 +524,7 @@ impl Oracle {
     }
 
     fn note(&mut self, now: Millis, step: &Step) {
+        self.note_unlocking(step);
         let actuation = &step.actuation;
         if let Some(test) = self.config.rcd.and_then(|monitor| monitor.test) {
             self.testing |= actuation.outputs == test.trigger.level(true);

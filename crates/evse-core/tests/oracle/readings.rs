@@ -37,6 +37,18 @@ pub(super) fn requests(
     }
 }
 
+/// Whether the peaks of a round that shows an EV are gone while the detectors are in
+/// reset.
+pub(super) fn lets_go(sample: &Sample) -> bool {
+    match (sample.pilot, sample.pilot_in_reset) {
+        (Ok(peaks), Some(Ok(in_reset))) => {
+            peaks.positive.0 < 2_000
+                || (in_reset.positive.0 - peaks.positive.0).unsigned_abs() >= 1_000
+        }
+        _ => false,
+    }
+}
+
 /// A row of the table of cables; 0 is no usable voltage, 5 no cable.
 pub(super) fn band(voltage: Millivolts) -> u8 {
     match voltage.0 {

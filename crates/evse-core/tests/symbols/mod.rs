@@ -40,7 +40,7 @@ pub const TIME: [Symbol; 5] = [
     Symbol::Wait,
 ];
 
-pub const PILOT: [Symbol; 8] = [
+pub const PILOT: [Symbol; 10] = [
     Symbol::Ev(Ev::A),
     Symbol::Ev(Ev::B),
     Symbol::Ev(Ev::C),
@@ -49,6 +49,8 @@ pub const PILOT: [Symbol; 8] = [
     Symbol::Ev(Ev::NoDiode),
     Symbol::Ev(Ev::OutOfRange),
     Symbol::Ev(Ev::SensorFault),
+    Symbol::Ev(Ev::FrozenAtC),
+    Symbol::Ev(Ev::Flutter),
 ];
 
 pub const CONTACTOR: [Symbol; 4] = [

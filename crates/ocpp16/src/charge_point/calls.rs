@@ -1,17 +1,16 @@
 //! Requests of the central system and their answers. Each is answered in the same step, except
-//! those that another daemon carries out (see `deferred`).
+//! those that another daemon carries out (see `deferred` and `keys`).
 
 use serde_json::{Map, Value, json};
 
 use super::session::Session;
 use super::{ChargePoint, Output};
-use crate::configuration::{ChangeError, Key, MAX_REQUESTED_KEYS};
 use crate::message::incoming::Request;
 use crate::message::incoming::core::Core;
 use crate::message::incoming::firmware_management::FirmwareManagement;
 use crate::message::outgoing::StopReason;
 use crate::transaction::Change;
-use crate::{CallError, CiString, ErrorCode, frame};
+use crate::{CallError, frame};
 
 /// How long a soft reset waits for the delivery of messages, which are stored anyway.
 const SOFT_RESET_S: u64 = 30;
@@ -64,7 +63,9 @@ impl ChargePoint {
                 connector,
                 operative,
             } => self.change_availability(connector, operative),
-            Core::ChangeConfiguration { key, value } => self.change_configuration(&key, &value),
+            Core::ChangeConfiguration { key, value } => {
+                return Ok(self.change_configuration(id, &key, &value));
+            }
             Core::ClearCache => return Ok(self.clear_cache(id)),
             Core::DataTransfer(transfer) => return Ok(self.data_transfer(id, &transfer)),
             Core::GetConfiguration { keys } => self.configuration_report(&keys)?,
@@ -99,75 +100,6 @@ impl ChargePoint {
         } else {
             "Accepted"
         })
-    }
-
-    fn change_configuration(&mut self, key: &CiString<50>, value: &CiString<500>) -> Value {
-        let meter = self.reading.as_ref().map(|(_, reading)| reading);
-        let key = match self
-            .configuration
-            .change(key.as_str(), value.as_str(), meter)
-        {
-            Ok(key) => key,
-            Err(ChangeError::Unknown(_)) => return status("NotSupported"),
-            Err(error @ (ChangeError::ReadOnly(_) | ChangeError::Value { .. })) => {
-                self.note(format!("ChangeConfiguration rejected: {error}"));
-                return status("Rejected");
-            }
-        };
-        if key == Key::HeartbeatInterval {
-            // Not stored: every BootNotification sets it anew (guide 3.3.7).
-            self.restart_heartbeat();
-            return status("Accepted");
-        }
-        if key == Key::MeterValueSampleInterval {
-            self.restart_sampling();
-        }
-        if key == Key::UseAsTimeSource {
-            self.clock.forget();
-        }
-        let value = self.configuration.value(key).to_owned();
-        self.store(vec![Change::Configuration {
-            name: key.name(),
-            value,
-        }]);
-        status("Accepted")
-    }
-
-    /// No keys, whether absent or an empty list, asks for all.
-    fn configuration_report(&self, keys: &[CiString<50>]) -> Result<Value, CallError> {
-        if keys.len() > MAX_REQUESTED_KEYS {
-            let description = format!(
-                "key: {} keys where at most {MAX_REQUESTED_KEYS} are allowed",
-                keys.len()
-            );
-            return Err(CallError::new(
-                ErrorCode::OccurenceConstraintViolation,
-                description,
-            ));
-        }
-        let entry = |(name, readonly, value): (&str, bool, &str)| json!({"key": name, "readonly": readonly, "value": value});
-        if keys.is_empty() {
-            let all: Vec<Value> = self.configuration.all().map(entry).collect();
-            return Ok(json!({"configurationKey": all}));
-        }
-        let known: Vec<Value> = keys
-            .iter()
-            .filter_map(|key| self.configuration.find(key))
-            .map(entry)
-            .collect();
-        let unknown: Vec<&str> = keys
-            .iter()
-            .filter(|key| self.configuration.find(key).is_none())
-            .map(CiString::as_str)
-            .collect();
-        let mut report = Map::new();
-        if !known.is_empty() {
-            report.insert("configurationKey".to_owned(), known.into());
-        }
-        if !unknown.is_empty() {
-            report.insert("unknownKey".to_owned(), unknown.into());
-        }
-        Ok(Value::Object(report))
     }
 
     fn remote_stop(&mut self, central_id: i64) -> Value {

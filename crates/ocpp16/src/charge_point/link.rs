@@ -52,6 +52,10 @@ pub(super) enum Kind {
     DataTransfer,
     DiagnosticsStatus,
     FirmwareStatus,
+    /// A DataTransfer of customer software.
+    Forwarded {
+        number: u64,
+    },
     Heartbeat,
     LogStatus,
     MeterValues,
@@ -84,6 +88,11 @@ impl Link {
     /// Whether no CALL waits for its answer or its turn.
     pub(super) fn idle(&self) -> bool {
         !self.open || (self.outstanding.is_none() && self.optional.is_empty())
+    }
+
+    /// Whether one more optional message would be dropped.
+    pub(super) fn crowded(&self) -> bool {
+        self.optional.len() >= LONGEST_WAIT
     }
 
     pub(super) fn accepted(&self) -> bool {
@@ -121,6 +130,8 @@ impl ChargePoint {
     pub(super) fn socket_closed(&mut self) {
         self.link.open = false;
         self.forget_deferred();
+        self.pending.clear();
+        self.forget_transfers();
         if let Some(outstanding) = self.link.outstanding.take() {
             self.unanswered(outstanding.kind);
         }
@@ -146,7 +157,8 @@ impl ChargePoint {
                 id,
                 code,
                 description,
-            }) => self.error(&id, &code, &description),
+                details,
+            }) => self.error(&id, &code, &description, details),
             Err(FrameError::Answerable { id, error }) => {
                 self.warn(format!("CALL {id} answered with {error}"));
                 self.outputs
@@ -235,7 +247,7 @@ impl ChargePoint {
                 .optional
                 .retain(|waiting| waiting.kind != kind || waiting.triggered);
         }
-        if kind != Kind::Authorize && self.link.optional.len() >= LONGEST_WAIT {
+        if kind != Kind::Authorize && self.link.crowded() {
             return self.warn(format!(
                 "{} dropped: the central system is too slow",
                 R::ACTION
@@ -253,6 +265,7 @@ impl ChargePoint {
             Kind::DataTransfer
             | Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
+            | Kind::Forwarded { .. }
             | Kind::Heartbeat
             | Kind::LogStatus
             | Kind::MeterValues
@@ -318,6 +331,7 @@ impl ChargePoint {
             | Kind::SignCertificate
             | Kind::SignedFirmwareStatus
             | Kind::Status { .. } => {}
+            Kind::Forwarded { number } => self.forwarded_answered(number, payload),
             Kind::Transaction => self.transaction_message_answered(payload, &mut remarks),
         }
         for remark in remarks {
@@ -326,7 +340,7 @@ impl ChargePoint {
     }
 
     /// A CALLERROR means that the message arrived: only transaction messages are ever repeated.
-    fn error(&mut self, id: &str, code: &str, description: &str) {
+    fn error(&mut self, id: &str, code: &str, description: &str, details: Value) {
         let Some(kind) = self.answered(id) else {
             return self.note(format!("CALLERROR {id} ignored: no such CALL is open"));
         };
@@ -336,6 +350,9 @@ impl ChargePoint {
         match kind {
             Kind::Boot => self.boot_unanswered(),
             Kind::Authorize => self.authorization_answered(None),
+            Kind::Forwarded { number } => {
+                self.forwarded_refused(number, code, description, details);
+            }
             Kind::Transaction => self.transaction_message_refused(code),
             Kind::DataTransfer
             | Kind::DiagnosticsStatus
@@ -373,6 +390,7 @@ impl ChargePoint {
             Kind::Boot => self.boot_unanswered(),
             Kind::Authorize => self.authorization_unanswered(),
             Kind::Status { connector } => self.status_not_delivered(connector),
+            Kind::Forwarded { number } => self.forwarded_unanswered(number),
             Kind::Transaction => self.transaction_message_unanswered(),
             Kind::DataTransfer
             | Kind::DiagnosticsStatus

@@ -18,6 +18,7 @@ mod deferred;
 mod diagnostics;
 mod firmware;
 mod identifiers;
+mod keys;
 mod link;
 mod local_list;
 mod registration;
@@ -35,9 +36,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use authorization::Asking;
+use data_transfer::Transfers;
+pub use data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
 use identifiers::Identifiers;
+use keys::Pending;
 use link::Link;
 use reporting::Reporting;
 use reservation::Reserving;
@@ -73,6 +77,8 @@ pub struct Settings {
     pub autocharge: bool,
     /// Whether there is a recloser for the residual current device.
     pub recloser: bool,
+    /// DataTransfers of the central system that customer software answers.
+    pub transfers: Vec<TransferRoute>,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
 }
@@ -116,6 +122,36 @@ pub enum Input {
     },
     /// What became of [`Output::Recloser`]: the state that was read back, or why not.
     RecloserAnswered(Result<RecloserState, RecloserRefusal>),
+    /// Customer software sends a DataTransfer to the central system.
+    TransferRequested {
+        /// Who asks.
+        service: String,
+        /// Its id of the request.
+        id: String,
+        /// The content.
+        transfer: Transfer,
+    },
+    /// Customer software answers [`Output::TransferRequest`].
+    TransferConfirmed {
+        /// Its id.
+        id: String,
+        /// The answer.
+        answer: TransferAnswer,
+    },
+    /// What became of [`Output::Configure`].
+    Configured {
+        /// Its request.
+        request: String,
+        /// Whether the value is in the file.
+        accepted: bool,
+    },
+    /// A key of customer.json has a new value.
+    ConfigurationChanged {
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
+    },
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
     /// Nothing but time.
@@ -187,6 +223,31 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Pass a DataTransfer of the central system on to customer software.
+    TransferRequest {
+        /// The answer carries it too.
+        id: String,
+        /// The content.
+        transfer: Transfer,
+    },
+    /// Pass the answer to [`Input::TransferRequested`] on.
+    TransferConfirm {
+        /// Who asked.
+        service: String,
+        /// With which id.
+        id: String,
+        /// The central system's answer, or why there is none.
+        answer: TransferAnswer,
+    },
+    /// Have a key of customer.json written.
+    Configure {
+        /// The answer carries it too.
+        request: String,
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
+    },
     /// Set the system clock.
     SetClock(Timestamp),
     /// Close the WebSocket: the peer is silent.
@@ -214,6 +275,9 @@ pub struct ChargePoint {
     identifiers: Identifiers,
     reserving: Reserving,
     deferred: Deferred,
+    transfers: Transfers,
+    /// Changes of the configuration that wait for the file.
+    pending: Vec<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     store_fault: Option<Fault>,
@@ -281,6 +345,8 @@ impl ChargePoint {
             identifiers: Identifiers::new(stored.identifiers),
             reserving: Reserving::new(stored.reservation),
             deferred: Deferred::default(),
+            transfers: Transfers::default(),
+            pending: Vec::new(),
             station: None,
             reading: None,
             store_fault: None,
@@ -319,6 +385,16 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
+            Input::TransferRequested {
+                service,
+                id,
+                transfer,
+            } => self.transfer_requested(service, id, transfer),
+            Input::TransferConfirmed { id, answer } => self.transfer_confirmed(&id, answer),
+            Input::Configured { request, accepted } => self.configured(&request, accepted),
+            Input::ConfigurationChanged { name, value } => {
+                self.configuration_changed(&name, &value);
+            }
             Input::StoreFault(fault) => {
                 self.store_fault = fault;
                 self.store_again_at =
@@ -336,6 +412,8 @@ impl ChargePoint {
             self.link_deadline(),
             self.session_deadline(),
             self.deferred_deadline(),
+            self.keys_deadline(),
+            self.transfers_deadline(),
             self.reporting_deadline(),
             self.reservation_deadline(),
             self.limit_deadline(),
@@ -365,6 +443,8 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.refuse_unwritten();
+        self.answer_unconfirmed();
         self.advance_session();
         self.apply_availability();
         self.advance_reservation();

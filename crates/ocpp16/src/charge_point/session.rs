@@ -62,6 +62,8 @@ pub(super) enum Session {
         since: Millis,
         until: Millis,
         interrupted: bool,
+        /// The EV was gone meanwhile: one that is there now is a new one.
+        ev_left: bool,
     },
 }
 
@@ -114,6 +116,7 @@ impl ChargePoint {
                     since,
                     until,
                     interrupted,
+                    ..
                 } => self.advance_ending(number, since, until, interrupted),
             };
             if !moved {
@@ -212,6 +215,11 @@ impl ChargePoint {
         until: Millis,
         interrupted: bool,
     ) -> bool {
+        if self.ev_present() == Some(false)
+            && let Session::Ending { ev_left, .. } = &mut self.session
+        {
+            *ev_left = true;
+        }
         let overdue = self.now.monotonic >= until;
         let fresh = self
             .reading
@@ -224,13 +232,10 @@ impl ChargePoint {
         // A silent meter delays the end until it answers (guide 3.3.4.7), but not after a restart,
         // when a saved reading is at hand.
         if overdue && !interrupted && self.meter_silent() {
-            let until = self.now.monotonic.after(SETTLE_MS);
-            self.session = Session::Ending {
-                number,
-                since,
-                until,
-                interrupted,
-            };
+            let later = self.now.monotonic.after(SETTLE_MS);
+            if let Session::Ending { until, .. } = &mut self.session {
+                *until = later;
+            }
             return false;
         }
         let ready = overdue || (fresh && (interrupted || !energised));
@@ -266,6 +271,7 @@ impl ChargePoint {
                     since,
                     until,
                     interrupted: false,
+                    ev_left: false,
                 };
             }
             Session::Granted { .. } => {
@@ -376,6 +382,7 @@ impl ChargePoint {
             since,
             until: since.after_seconds(wait),
             interrupted: true,
+            ev_left: false,
         };
         if let Some(transaction) = self.transactions.get_mut(&number)
             && transaction.end.is_none()
@@ -394,8 +401,9 @@ impl ChargePoint {
     }
 
     fn queue_stop(&mut self, number: u64) {
+        let ev_left = matches!(self.session, Session::Ending { ev_left: true, .. });
         self.session = Session::Idle {
-            finishing: self.ev_present() != Some(false),
+            finishing: !ev_left && self.ev_present() != Some(false),
         };
         let energy = self.energy();
         let Some(mut transaction) = self.transactions.remove(&number) else {

@@ -1,12 +1,13 @@
 //! The configuration keys: what each holds, who may change it, and what is allowed.
 
-use crate::CiString;
 mod table;
 
 pub use table::Key;
-pub(crate) use table::MAX_REQUESTED_KEYS;
 use table::{Form, LONGEST_LIST, SPECIFICATIONS, Specification};
+pub(crate) use table::{Kept, MAX_REQUESTED_KEYS};
 
+use crate::CiString;
+use crate::feature::Feature;
 use crate::metering::{Reading, Selection};
 
 /// A change that is refused; the old value stays.
@@ -17,12 +18,12 @@ pub enum ChangeError {
     Unknown(String),
     /// The key can only be read.
     #[error("{0} is read-only")]
-    ReadOnly(&'static str),
+    ReadOnly(String),
     /// The value is not allowed.
     #[error("{name}: {value:?} is not {allowed}")]
     Value {
         /// The key.
-        name: &'static str,
+        name: String,
         /// What was asked for.
         value: String,
         /// What is allowed.
@@ -34,16 +35,50 @@ pub enum ChangeError {
 #[derive(Clone, Debug)]
 pub struct Configuration {
     values: Vec<String>,
+    /// Keys of the station's other daemons.
+    others: Vec<Other>,
+}
+
+/// A key that another daemon carries out: it is passed on, and shown.
+#[derive(Clone, Debug)]
+struct Other {
+    name: String,
+    readonly: bool,
+    /// `None` where nothing is set.
+    value: Option<String>,
+}
+
+/// What GetConfiguration tells about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) readonly: bool,
+    /// `None` where nothing is set, or what is set is secret.
+    pub(crate) value: Option<&'a str>,
+}
+
+/// A change that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The key's name as it is spelled.
+    pub(crate) name: String,
+    /// In its one spelling.
+    pub(crate) value: String,
+    /// `None`: another daemon's.
+    pub(crate) key: Option<Key>,
 }
 
 impl Default for Configuration {
     fn default() -> Self {
-        Self {
+        let mut configuration = Self {
             values: SPECIFICATIONS
                 .iter()
                 .map(|specification| specification.default.to_owned())
                 .collect(),
-        }
+            others: Vec::new(),
+        };
+        configuration.put(Key::SupportedFeatureProfiles, Feature::advertised());
+        configuration
     }
 }
 
@@ -51,40 +86,114 @@ impl Configuration {
     /// Sets `name`, found without regard to case, to `value`; returns the key.
     ///
     /// # Errors
-    /// When the key is unknown or read-only, or the value is not allowed.
+    /// When the key is unknown, read-only or another daemon's, or the value is not allowed.
     pub fn set(&mut self, name: &str, value: &str) -> Result<Key, ChangeError> {
-        self.change(name, value, None)
+        let setting = self.check(name, value, None)?;
+        let key = setting
+            .key
+            .ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
+        self.put(key, setting.value);
+        Ok(key)
     }
 
-    /// As [`Self::set`], and refuses measurands that the meter, known by its last reading, does
-    /// not deliver.
-    pub(crate) fn change(
+    /// Takes over a key of the station's configuration file. What is none of the charge point's
+    /// own becomes a key that is passed on.
+    ///
+    /// # Errors
+    /// When the value is not allowed; the default stays.
+    pub fn load(
         &mut self,
+        name: &str,
+        readonly: bool,
+        value: Option<&str>,
+    ) -> Result<(), ChangeError> {
+        let Some(specification) = own(name) else {
+            self.others.push(Other {
+                name: name.to_owned(),
+                readonly,
+                value: value.map(str::to_owned),
+            });
+            return Ok(());
+        };
+        let value = value.unwrap_or_default();
+        let unset = specification.default.is_empty() && value.is_empty();
+        if specification.form == Form::ReadOnly || unset {
+            self.put(specification.key, value.to_owned());
+            return Ok(());
+        }
+        self.set(name, value).map(|_| ())
+    }
+
+    /// What a change would set, when it is allowed. Measurands that the meter, known by its last
+    /// reading, does not deliver are not.
+    pub(crate) fn check(
+        &self,
         name: &str,
         value: &str,
         meter: Option<&Reading>,
-    ) -> Result<Key, ChangeError> {
-        let specification =
-            specification(name).ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
-        let value = specification
-            .form
-            .canonical(value, meter)
-            .map_err(|allowed| match specification.form {
-                Form::ReadOnly => ChangeError::ReadOnly(specification.name),
-                Form::Boolean
-                | Form::ZeroOr(..)
-                | Form::Range(..)
-                | Form::Measurands
-                | Form::PhaseRotation => ChangeError::Value {
-                    name: specification.name,
-                    value: value.to_owned(),
-                    allowed,
-                },
-            })?;
-        if let Some(slot) = self.values.get_mut(specification.key as usize) {
-            *slot = value;
+    ) -> Result<Setting, ChangeError> {
+        let Some(specification) = own(name) else {
+            return self.check_other(name, value);
+        };
+        let refused = |allowed| match specification.form {
+            Form::ReadOnly => ChangeError::ReadOnly(specification.name.to_owned()),
+            Form::Boolean
+            | Form::ZeroOr(..)
+            | Form::Range(..)
+            | Form::Measurands
+            | Form::PhaseRotation
+            | Form::Text(..)
+            | Form::WebSocketUri
+            | Form::Fixed => ChangeError::Value {
+                name: specification.name.to_owned(),
+                // A secret is not repeated.
+                value: if specification.readable { value } else { "it" }.to_owned(),
+                allowed,
+            },
+        };
+        let value = specification.canonical(value, meter).map_err(refused)?;
+        Ok(Setting {
+            name: specification.name.to_owned(),
+            value,
+            key: Some(specification.key),
+        })
+    }
+
+    fn check_other(&self, name: &str, value: &str) -> Result<Setting, ChangeError> {
+        let other = self
+            .others
+            .iter()
+            .find(|other| other.name.eq_ignore_ascii_case(name))
+            .ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
+        if other.readonly {
+            return Err(ChangeError::ReadOnly(other.name.clone()));
         }
-        Ok(specification.key)
+        Ok(Setting {
+            name: other.name.clone(),
+            value: value.to_owned(),
+            key: None,
+        })
+    }
+
+    /// Carries out a change that [`Self::check`] has allowed.
+    pub(crate) fn apply(&mut self, setting: &Setting) {
+        match setting.key {
+            Some(key) => self.put(key, setting.value.clone()),
+            None => {
+                for other in self
+                    .others
+                    .iter_mut()
+                    .filter(|other| other.name == setting.name)
+                {
+                    other.value = Some(setting.value.clone());
+                }
+            }
+        }
+    }
+
+    /// The charge point's own key called `name`.
+    pub fn key(&self, name: &str) -> Option<Key> {
+        own(name).map(|specification| specification.key)
     }
 
     /// The value of `key`.
@@ -92,16 +201,27 @@ impl Configuration {
         self.values.get(key as usize).map_or("", String::as_str)
     }
 
-    /// Name, whether read-only, and value of all keys.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, bool, &str)> {
-        SPECIFICATIONS
+    /// All keys.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Entry<'_>> {
+        let own = SPECIFICATIONS
             .iter()
-            .map(|specification| self.entry(specification))
+            .filter(|specification| specification.feature.carried_out())
+            .map(|specification| self.entry(specification));
+        own.chain(self.others.iter().map(Other::entry))
     }
 
-    /// Name, whether read-only, and value of the key called `name`.
-    pub(crate) fn find(&self, name: &CiString<50>) -> Option<(&'static str, bool, &str)> {
-        specification(name.as_str()).map(|specification| self.entry(specification))
+    /// The key called `name`.
+    pub(crate) fn find(&self, name: &CiString<50>) -> Option<Entry<'_>> {
+        let name = name.as_str();
+        let other = || {
+            self.others
+                .iter()
+                .find(|other| other.name.eq_ignore_ascii_case(name))
+                .map(Other::entry)
+        };
+        own(name)
+            .map(|specification| self.entry(specification))
+            .or_else(other)
     }
 
     pub(crate) fn flag(&self, key: Key) -> bool {
@@ -116,47 +236,132 @@ impl Configuration {
         Selection::parse_list(self.value(key)).unwrap_or_default()
     }
 
-    fn entry(&self, specification: &Specification) -> (&'static str, bool, &str) {
-        (
-            specification.name,
-            specification.form == Form::ReadOnly,
-            self.value(specification.key),
-        )
+    fn put(&mut self, key: Key, value: String) {
+        if let Some(slot) = self.values.get_mut(key as usize) {
+            *slot = value;
+        }
+    }
+
+    fn entry(&self, specification: &Specification) -> Entry<'_> {
+        Entry {
+            name: specification.name,
+            readonly: specification.form == Form::ReadOnly,
+            value: Some(self.value(specification.key)).filter(|_| specification.readable),
+        }
+    }
+}
+
+impl Other {
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            name: &self.name,
+            readonly: self.readonly,
+            value: self.value.as_deref(),
+        }
     }
 }
 
 impl Key {
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        SPECIFICATIONS
-            .get(self as usize)
+        self.specification()
             .map_or("", |specification| specification.name)
+    }
+
+    pub(crate) fn kept(self) -> Kept {
+        self.specification()
+            .map_or(Kept::Nowhere, |specification| specification.kept)
+    }
+
+    pub(crate) fn after_reboot(self) -> bool {
+        self.specification()
+            .is_some_and(|specification| specification.after_reboot)
+    }
+
+    fn specification(self) -> Option<&'static Specification> {
+        SPECIFICATIONS.get(self as usize)
     }
 }
 
-impl Form {
+/// A key for the reference page.
+pub(crate) struct KeyRow {
+    pub(crate) name: &'static str,
+    pub(crate) access: &'static str,
+    pub(crate) values: String,
+    pub(crate) default: String,
+    pub(crate) remark: &'static str,
+}
+
+/// All keys whose features are carried out.
+pub(crate) fn key_rows() -> impl Iterator<Item = KeyRow> {
+    let defaults = Configuration::default();
+    let there = SPECIFICATIONS
+        .iter()
+        .filter(|specification| specification.feature.carried_out());
+    there.map(move |specification| KeyRow {
+        name: specification.name,
+        access: match (specification.form == Form::ReadOnly, specification.readable) {
+            (true, _) => "R",
+            (false, true) => "RW",
+            (false, false) => "W",
+        },
+        values: specification.allowed(),
+        default: defaults.value(specification.key).to_owned(),
+        remark: specification.remark(),
+    })
+}
+
+impl Specification {
+    /// The allowed values in words.
+    fn allowed(&self) -> String {
+        match self.form {
+            Form::Boolean => "true or false".to_owned(),
+            Form::ZeroOr(lowest, highest) => format!("0, or {lowest} to {highest}"),
+            Form::Range(lowest, highest) => format!("{lowest} to {highest}"),
+            Form::Measurands => "measurands, separated by commas".to_owned(),
+            Form::PhaseRotation => "a list such as 0.RST,1.RST".to_owned(),
+            Form::Text(least, most) => format!("a text of {least} to {most} characters"),
+            Form::WebSocketUri => "ws://host/identity or wss://host/identity".to_owned(),
+            Form::Fixed => format!("{}, all that can be carried out", self.default),
+            Form::ReadOnly => String::new(),
+        }
+    }
+
+    fn remark(&self) -> &'static str {
+        if self.form == Form::ReadOnly {
+            return "";
+        }
+        if self.after_reboot {
+            return "takes effect after a reboot";
+        }
+        match self.kept {
+            Kept::Customer => "",
+            Kept::Here => "kept in ocpp_data.json",
+            Kept::Nowhere => "not kept",
+        }
+    }
+
     /// The one spelling of `value` that is stored, or what is allowed instead.
-    fn canonical(self, value: &str, meter: Option<&Reading>) -> Result<String, String> {
+    fn canonical(&self, value: &str, meter: Option<&Reading>) -> Result<String, String> {
         let value = value.trim();
-        match self {
-            Self::Boolean => match value.to_ascii_lowercase().as_str() {
+        match self.form {
+            Form::Boolean => match value.to_ascii_lowercase().as_str() {
                 "true" => Ok("true".to_owned()),
                 "false" => Ok("false".to_owned()),
-                _ => Err("true or false".to_owned()),
+                _ => Err(self.allowed()),
             },
-            Self::ZeroOr(lowest, highest) => match value.parse::<u32>() {
+            Form::ZeroOr(lowest, highest) => match value.parse::<u32>() {
                 Ok(number) if number == 0 || (lowest..=highest).contains(&number) => {
                     Ok(number.to_string())
                 }
-                Ok(_) | Err(_) => Err(format!("0 or {lowest} to {highest}")),
+                Ok(_) | Err(_) => Err(self.allowed()),
             },
-            Self::Range(lowest, highest) => match value.parse::<u32>() {
+            Form::Range(lowest, highest) => match value.parse::<u32>() {
                 Ok(number) if (lowest..=highest).contains(&number) => Ok(number.to_string()),
-                Ok(_) | Err(_) => Err(format!("{lowest} to {highest}")),
+                Ok(_) | Err(_) => Err(self.allowed()),
             },
-            Self::Measurands => measurands(value, meter),
-            Self::PhaseRotation => {
-                let allowed = || "a list such as 0.RST,1.RST".to_owned();
+            Form::Measurands => measurands(value, meter),
+            Form::PhaseRotation => {
                 let entries: Vec<&str> = value.split(',').map(str::trim).collect();
                 let valid = |entry: &&str| match entry.split_once('.') {
                     Some(("0" | "1", rotation)) => [
@@ -176,10 +381,28 @@ impl Form {
                 if fits {
                     Ok(entries.join(","))
                 } else {
-                    Err(allowed())
+                    Err(self.allowed())
                 }
             }
-            Self::ReadOnly => Err(String::new()),
+            Form::Text(least, most) => {
+                if (least..=most).contains(&value.chars().count()) {
+                    Ok(value.to_owned())
+                } else {
+                    Err(self.allowed())
+                }
+            }
+            Form::WebSocketUri => {
+                let rest = value
+                    .strip_prefix("ws://")
+                    .or_else(|| value.strip_prefix("wss://"));
+                if rest.is_some_and(|rest| !rest.is_empty()) {
+                    Ok(value.to_owned())
+                } else {
+                    Err(self.allowed())
+                }
+            }
+            Form::Fixed if value.eq_ignore_ascii_case(self.default) => Ok(self.default.to_owned()),
+            Form::Fixed | Form::ReadOnly => Err(self.allowed()),
         }
     }
 }
@@ -202,10 +425,11 @@ fn measurands(value: &str, meter: Option<&Reading>) -> Result<String, String> {
     Ok(entries.join(","))
 }
 
-fn specification(name: &str) -> Option<&'static Specification> {
-    SPECIFICATIONS
-        .iter()
-        .find(|specification| specification.name.eq_ignore_ascii_case(name))
+/// The charge point's own key called `name`, where its feature is carried out.
+fn own(name: &str) -> Option<&'static Specification> {
+    SPECIFICATIONS.iter().find(|specification| {
+        specification.feature.carried_out() && specification.name.eq_ignore_ascii_case(name)
+    })
 }
 
 #[cfg(test)]
@@ -219,10 +443,11 @@ mod tests {
         for (index, specification) in SPECIFICATIONS.iter().enumerate() {
             assert_eq!(specification.key as usize, index, "{}", specification.name);
             assert!(specification.name.chars().count() <= 50);
-            let form = specification.form;
-            if form != Form::ReadOnly {
+            if specification.form != Form::ReadOnly && !specification.default.is_empty() {
                 assert_eq!(
-                    form.canonical(specification.default, None).as_deref(),
+                    specification
+                        .canonical(specification.default, None)
+                        .as_deref(),
                     Ok(specification.default)
                 );
             }
@@ -289,6 +514,13 @@ mod tests {
             ("TransactionMessageAttempts", "0", false),
             ("NumberOfConnectors", "2", false),
             ("SupportedFeatureProfiles", "Core", false),
+            ("ResetRetries", "0", true),
+            ("ResetRetries", "1", false),
+            ("StopTransactionOnEVSideDisconnect", "True", true),
+            ("StopTransactionOnEVSideDisconnect", "false", false),
+            ("CentralSystemURI", "wss://central.example/CP1", true),
+            ("CentralSystemURI", "WSS://central.example/CP1", false),
+            ("CentralSystemURI", "", false),
             ("Foo", "1", false),
         ] {
             let mut configuration = Configuration::default();
@@ -325,18 +557,17 @@ mod tests {
             voltage_v: [Some(230.0), None, None],
             ..Reading::default()
         };
-        let mut configuration = Configuration::default();
+        let configuration = Configuration::default();
         assert!(
             configuration
-                .change("MeterValuesSampledData", "Voltage", Some(&meter))
+                .check("MeterValuesSampledData", "Voltage", Some(&meter))
                 .is_ok()
         );
         assert!(
             configuration
-                .change("MeterValuesSampledData", "Voltage,Frequency", Some(&meter))
+                .check("MeterValuesSampledData", "Voltage,Frequency", Some(&meter))
                 .is_err()
         );
-        assert_eq!(configuration.value(Key::MeterValuesSampledData), "Voltage");
     }
 
     #[test]
@@ -347,7 +578,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "MeterValueSampleInterval: \"3\" is not 0 or 10 to 86400"
+            "MeterValueSampleInterval: \"3\" is not 0, or 10 to 86400"
         );
     }
 }

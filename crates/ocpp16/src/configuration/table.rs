@@ -1,5 +1,7 @@
 //! The table of configuration keys.
 
+use crate::feature::Feature;
+
 /// A configuration key of this charge point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
@@ -7,11 +9,16 @@
     reason = "each is described in the table of specifications"
 )]
 pub enum Key {
+    AdditionalRootCertificateCheck,
     AllowOfflineTxForUnknownId,
     AllowTxWithInvalidTime,
     AuthorizationCacheEnabled,
+    AuthorizationKey,
     AuthorizeRemoteTxRequests,
     BootNotificationOnReconnect,
+    CentralSystemUri,
+    CertificateSignedMaxChainSize,
+    CertificateStoreMaxLength,
     ChargeProfileMaxStackLevel,
     ChargingScheduleAllowedChargingRateUnit,
     ChargingScheduleMaxPeriods,
@@ -19,6 +26,9 @@ pub enum Key {
     ConnectionTimeOut,
     ConnectorPhaseRotation,
     ConnectorPhaseRotationMaxLength,
+    ConnectorSwitch3to1PhaseSupported,
+    CpoName,
+    FtpTryTlsUpgrade,
     GetConfigurationMaxKeys,
     HeartbeatInterval,
     LocalAuthListEnabled,
@@ -38,6 +48,7 @@ pub enum Key {
     ResetRetries,
     RfidRequiresEvPresent,
     RfidStopTransaction,
+    SecurityProfile,
     SendLocalListMaxLength,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
@@ -46,10 +57,13 @@ pub enum Key {
     StopTxnSampledData,
     StopTxnSampledDataMaxLength,
     SupportedFeatureProfiles,
+    SupportedFeatureProfilesMaxLength,
+    SupportedFileTransferProtocols,
     TransactionMessageAttempts,
     TransactionMessageRetryInterval,
     UnlockConnectorOnEVSideDisconnect,
     UseAsTimeSource,
+    VendorId,
     WebSocketPingInterval,
     WebSocketPingTimeout,
 }
@@ -67,8 +81,25 @@ pub(super) enum Form {
     Measurands,
     /// A comma-separated list of `connector.rotation`.
     PhaseRotation,
+    /// At least and at most so many characters.
+    Text(usize, usize),
+    /// `ws://` or `wss://` in lower case, and a host.
+    WebSocketUri,
+    /// The default is all that can be carried out; the standard has the key writable.
+    Fixed,
     /// Can't be changed.
     ReadOnly,
+}
+
+/// Where a changed value survives a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// In customer.json, which another process writes.
+    Customer,
+    /// In the charge point's own durable state, because customer.json has no place for it.
+    Here,
+    /// Nowhere.
+    Nowhere,
 }
 
 /// A row of the table.
@@ -77,6 +108,12 @@ pub(super) struct Specification {
     pub(super) name: &'static str,
     pub(super) form: Form,
     pub(super) default: &'static str,
+    pub(super) kept: Kept,
+    /// A key of a feature that is not carried out is not there.
+    pub(super) feature: Feature,
+    pub(super) readable: bool,
+    /// All others take effect at once.
+    pub(super) after_reboot: bool,
 }
 
 /// Entries that a list of measurands may have, as advertised by the `...MaxLength` keys.
@@ -92,12 +129,47 @@ const fn key(key: Key, name: &'static str, form: Form, default: &'static str) ->
         name,
         form,
         default,
+        kept: Kept::Customer,
+        feature: Feature::Core,
+        readable: true,
+        after_reboot: false,
+    }
+}
+
+impl Specification {
+    const fn kept(self, kept: Kept) -> Self {
+        Self { kept, ..self }
+    }
+
+    const fn of(self, feature: Feature) -> Self {
+        Self { feature, ..self }
+    }
+
+    const fn write_only(self) -> Self {
+        Self {
+            readable: false,
+            ..self
+        }
+    }
+
+    const fn after_reboot(self) -> Self {
+        Self {
+            after_reboot: true,
+            ..self
+        }
     }
 }
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 45] = [
+pub(super) const SPECIFICATIONS: [Specification; 57] = [
+    key(
+        Key::AdditionalRootCertificateCheck,
+        "AdditionalRootCertificateCheck",
+        Form::ReadOnly,
+        "false",
+    )
+    .of(Feature::Security),
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -115,7 +187,17 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "AuthorizationCacheEnabled",
         Form::Boolean,
         "true",
-    ),
+    )
+    .of(Feature::AuthorizationCache),
+    key(
+        Key::AuthorizationKey,
+        "AuthorizationKey",
+        Form::Text(16, 40),
+        "",
+    )
+    .of(Feature::Security)
+    .kept(Kept::Here)
+    .write_only(),
     key(
         Key::AuthorizeRemoteTxRequests,
         "AuthorizeRemoteTxRequests",
@@ -128,6 +210,27 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         Form::Boolean,
         "false",
     ),
+    key(
+        Key::CentralSystemUri,
+        "CentralSystemURI",
+        Form::WebSocketUri,
+        "",
+    )
+    .after_reboot(),
+    key(
+        Key::CertificateSignedMaxChainSize,
+        "CertificateSignedMaxChainSize",
+        Form::ReadOnly,
+        "10000",
+    )
+    .of(Feature::Security),
+    key(
+        Key::CertificateStoreMaxLength,
+        "CertificateStoreMaxLength",
+        Form::ReadOnly,
+        "10",
+    )
+    .of(Feature::Security),
     key(
         Key::ChargeProfileMaxStackLevel,
         "ChargeProfileMaxStackLevel",
@@ -163,13 +266,30 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "ConnectorPhaseRotation",
         Form::PhaseRotation,
         "0.Unknown,1.Unknown",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::ConnectorPhaseRotationMaxLength,
         "ConnectorPhaseRotationMaxLength",
         Form::ReadOnly,
         "2",
     ),
+    key(
+        Key::ConnectorSwitch3to1PhaseSupported,
+        "ConnectorSwitch3to1PhaseSupported",
+        Form::ReadOnly,
+        "false",
+    ),
+    key(Key::CpoName, "CpoName", Form::Text(0, 50), "")
+        .of(Feature::Security)
+        .kept(Kept::Here),
+    key(
+        Key::FtpTryTlsUpgrade,
+        "ftpTryTLSUpgrade",
+        Form::ReadOnly,
+        "false",
+    )
+    .of(Feature::FirmwareManagement),
     key(
         Key::GetConfigurationMaxKeys,
         "GetConfigurationMaxKeys",
@@ -181,19 +301,22 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "HeartbeatInterval",
         Form::Range(0, ANY),
         "600",
-    ),
+    )
+    .kept(Kept::Nowhere),
     key(
         Key::LocalAuthListEnabled,
         "LocalAuthListEnabled",
         Form::Boolean,
         "true",
-    ),
+    )
+    .of(Feature::LocalAuthListManagement),
     key(
         Key::LocalAuthListMaxLength,
         "LocalAuthListMaxLength",
         Form::ReadOnly,
         "10000",
-    ),
+    )
+    .of(Feature::LocalAuthListManagement),
     key(
         Key::LocalAuthorizeOffline,
         "LocalAuthorizeOffline",
@@ -217,7 +340,8 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "MessageTimeout",
         Form::Range(1, 3600),
         "30",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::MeterValuesAlignedData,
         "MeterValuesAlignedData",
@@ -253,7 +377,8 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "MinimumStatusDuration",
         Form::Range(0, 3600),
         "0",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::NumberOfConnectors,
         "NumberOfConnectors",
@@ -265,8 +390,9 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "ReserveConnectorZeroSupported",
         Form::ReadOnly,
         "true",
-    ),
-    key(Key::ResetRetries, "ResetRetries", Form::Range(0, 0), "0"),
+    )
+    .of(Feature::Reservation),
+    key(Key::ResetRetries, "ResetRetries", Form::Fixed, "0").kept(Kept::Nowhere),
     key(
         Key::RfidRequiresEvPresent,
         "ocpp/rfidRequiresEvPresent",
@@ -280,17 +406,27 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         "true",
     ),
     key(
+        Key::SecurityProfile,
+        "SecurityProfile",
+        Form::Range(0, 3),
+        "0",
+    )
+    .of(Feature::Security)
+    .kept(Kept::Here),
+    key(
         Key::SendLocalListMaxLength,
         "SendLocalListMaxLength",
         Form::ReadOnly,
         "10000",
-    ),
+    )
+    .of(Feature::LocalAuthListManagement),
     key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
-        Form::ReadOnly,
+        Form::Fixed,
         "true",
-    ),
+    )
+    .kept(Kept::Nowhere),
     key(
         Key::StopTransactionOnInvalidId,
         "StopTransactionOnInvalidId",
@@ -325,42 +461,57 @@ pub(super) const SPECIFICATIONS: [Specification; 45] = [
         Key::SupportedFeatureProfiles,
         "SupportedFeatureProfiles",
         Form::ReadOnly,
-        "Core,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger",
+        "",
     ),
+    key(
+        Key::SupportedFeatureProfilesMaxLength,
+        "SupportedFeatureProfilesMaxLength",
+        Form::ReadOnly,
+        "6",
+    ),
+    key(
+        Key::SupportedFileTransferProtocols,
+        "SupportedFileTransferProtocols",
+        Form::ReadOnly,
+        "FTP,FTPS,HTTP,HTTPS",
+    )
+    .of(Feature::FirmwareManagement),
     key(
         Key::TransactionMessageAttempts,
         "TransactionMessageAttempts",
-        Form::Range(1, 1000),
+        Form::Range(1, ANY),
         "3",
     ),
     key(
         Key::TransactionMessageRetryInterval,
         "TransactionMessageRetryInterval",
-        Form::Range(0, DAY),
+        Form::Range(0, ANY),
         "30",
     ),
     key(
         Key::UnlockConnectorOnEVSideDisconnect,
         "UnlockConnectorOnEVSideDisconnect",
-        Form::ReadOnly,
+        Form::Fixed,
         "true",
-    ),
+    )
+    .kept(Kept::Nowhere),
     key(
         Key::UseAsTimeSource,
         "useAsTimeSource",
         Form::Boolean,
         "true",
     ),
+    key(Key::VendorId, "vendorId", Form::ReadOnly, ""),
     key(
         Key::WebSocketPingInterval,
         "WebSocketPingInterval",
-        Form::Range(0, DAY),
+        Form::Range(0, ANY),
         "0",
     ),
     key(
         Key::WebSocketPingTimeout,
         "webSocketPingTimeout",
-        Form::Range(1, DAY),
+        Form::Range(1, ANY),
         "120",
     ),
 ];

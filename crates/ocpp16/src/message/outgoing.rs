@@ -3,12 +3,44 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::notification::{
+    DataTransfer, DiagnosticsStatusNotification, FirmwareStatusNotification, LogStatusNotification,
+    SecurityEventNotification, SignCertificate, SignedFirmwareStatusNotification,
+};
+use crate::feature::Feature;
 use crate::{CiString, IdToken, Timestamp};
 
 /// A request of the charge point.
 pub(crate) trait Request: Serialize {
     /// Its name on the wire.
     const ACTION: &'static str;
+}
+
+/// All actions that a charge point may request, and the feature that they belong to.
+pub(crate) fn actions() -> impl Iterator<Item = (Feature, &'static str)> {
+    [
+        (Feature::Core, Authorize::ACTION),
+        (Feature::Core, BootNotification::ACTION),
+        (Feature::Core, DataTransfer::ACTION),
+        (
+            Feature::FirmwareManagement,
+            DiagnosticsStatusNotification::ACTION,
+        ),
+        (
+            Feature::FirmwareManagement,
+            FirmwareStatusNotification::ACTION,
+        ),
+        (Feature::Core, Heartbeat::ACTION),
+        (Feature::Security, LogStatusNotification::ACTION),
+        (Feature::Core, MeterValues::ACTION),
+        (Feature::Security, SecurityEventNotification::ACTION),
+        (Feature::Security, SignCertificate::ACTION),
+        (Feature::Security, SignedFirmwareStatusNotification::ACTION),
+        (Feature::Core, StartTransaction::ACTION),
+        (Feature::Core, StatusNotification::ACTION),
+        (Feature::Core, StopTransaction::ACTION),
+    ]
+    .into_iter()
 }
 
 /// `BootNotification.req`

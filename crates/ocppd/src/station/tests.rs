@@ -155,6 +155,37 @@ fn a_meter_that_can_not_be_used_says_why() {
     }
 }
 
+// covers: RFID-007
+#[test]
+fn an_error_that_the_broker_kept_of_a_disabled_device_is_none() {
+    let errors = [
+        (topics::RFID_AVAILABLE.name(), "0"),
+        (topics::RCD_RECLOSER_ERROR.name(), "1"),
+        (topics::METERING_METER_ERROR.name(), "InternalError"),
+        (topics::METERING_METER_AVAILABLE.name(), "0"),
+        ("ci/global/daemon/meteringd/available", "0"),
+    ];
+    let with = |meter, reader, recloser| {
+        let mut levels = Levels::new(Peripherals {
+            meter,
+            reader,
+            recloser,
+        });
+        levels.take(&message(topics::SESSION_STATE.name(), "idle"));
+        for (topic, error) in errors {
+            levels.take(&message(topic, error));
+        }
+        faults(&levels)
+    };
+    assert_eq!(with(false, false, false), []);
+    assert_eq!(with(false, true, false), [Fault::Reader]);
+    assert_eq!(with(false, false, true), [Fault::RcdRecloserFailure]);
+    assert_eq!(
+        with(true, false, false),
+        [Fault::MeterInternal, Fault::MeterCommunication]
+    );
+}
+
 #[test]
 fn faults_keep_the_order_in_which_they_came() {
     let mut levels = known();

@@ -82,6 +82,7 @@ impl Bench {
             environment: Vec::new(),
         };
         bench.configure(uri, ocpp);
+        bench.mqtt.write_customer_json(&bench.path("customer.json"));
         bench.mqtt.station("idle", "A");
         bench.mqtt.meter(1_000.0);
         bench
@@ -135,6 +136,11 @@ impl Bench {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Process id of ocppd.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// SIGKILL: no chance to clean up.

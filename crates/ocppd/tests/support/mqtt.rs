@@ -1,5 +1,6 @@
 //! The other daemons, played by the test, and what ocppd publishes.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,19 +8,45 @@ use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 
 use super::until;
 
-/// A client that sees everything and speaks for evsed, meteringd and rfidd.
+const SET: &str = "ci/global/configuration/set";
+const RESULT: &str = "ci/global/configuration/result";
+
+/// As configd does it.
+fn configure(file: &Path, request: &str) -> String {
+    let request: serde_json::Value = serde_json::from_str(request).unwrap();
+    let text = |name: &str| request[name].as_str().unwrap();
+    let written = customer_config::keys::find(text("path"))
+        .unwrap()
+        .value_of_text(text("value"))
+        .and_then(|value| {
+            let before = std::fs::read_to_string(file).unwrap();
+            customer_config::edit(&before, text("path"), &value)
+        })
+        .and_then(|after| customer_config::write_atomically(file, &after));
+    let mut answer = serde_json::json!({"id": request["id"]});
+    if let Err(error) = written {
+        answer["error"] = error.to_string().into();
+    }
+    answer.to_string()
+}
+
+/// A client that sees everything and speaks for configd, evsed, meteringd and rfidd.
 pub struct Mqtt {
     client: Client,
     seen: Arc<Mutex<Vec<(String, String)>>>,
+    customer_json: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Mqtt {
     pub fn connect(port: u16) -> Self {
         let mut options = MqttOptions::new("test", "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(5));
+        options.set_max_packet_size(1 << 20, 1 << 20);
         let (client, mut connection) = Client::new(options, 256);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (subscriber, record) = (client.clone(), Arc::clone(&seen));
+        let customer_json = Arc::new(Mutex::new(None));
+        let file: Arc<Mutex<Option<PathBuf>>> = Arc::clone(&customer_json);
         std::thread::spawn(move || {
             for event in connection.iter() {
                 match event {
@@ -28,6 +55,13 @@ impl Mqtt {
                     }
                     Ok(Event::Incoming(Packet::Publish(publish))) => {
                         let payload = String::from_utf8_lossy(&publish.payload).into_owned();
+                        let file = file.lock().unwrap().clone();
+                        if let Some(file) = file.filter(|_| publish.topic == SET) {
+                            let result = configure(&file, &payload);
+                            subscriber
+                                .try_publish(RESULT, QoS::AtMostOnce, false, result)
+                                .unwrap();
+                        }
                         record.lock().unwrap().push((publish.topic, payload));
                     }
                     Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
@@ -37,13 +71,27 @@ impl Mqtt {
                 }
             }
         });
-        let mqtt = Self { client, seen };
+        let mqtt = Self {
+            client,
+            seen,
+            customer_json,
+        };
         // From here on nothing is missed.
         until("the subscription holds", || {
             mqtt.publish("test/fence", "x", false);
             !mqtt.history("test/fence").is_empty()
         });
         mqtt
+    }
+
+    /// Speaks for configd from now on.
+    pub fn write_customer_json(&self, path: &Path) {
+        *self.customer_json.lock().unwrap() = Some(path.to_owned());
+    }
+
+    /// configd is gone.
+    pub fn write_nothing(&self) {
+        *self.customer_json.lock().unwrap() = None;
     }
 
     pub fn publish(&self, topic: &str, payload: &str, retain: bool) {

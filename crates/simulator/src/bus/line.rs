@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::Device;
+use crate::meter::modbus;
 use crate::pty::open_line;
 
 /// A frame is over when the line was quiet for this long, complete or not.
@@ -30,13 +31,23 @@ pub enum Fault {
     DamagedAnswer,
     /// Only the first half of each answer comes.
     TruncatedAnswer,
+    /// This many stray bytes precede each answer.
+    Noise(usize),
+    /// The answers carry the address of another device; other protocols than Modbus
+    /// have none, and their answers are damaged in the same place.
+    WrongSlave,
+    /// Each request is refused with this code.
+    Exception(u8),
+    /// The supply failed and came back: the device is silent while it checks itself, for
+    /// this long, then well again.
+    PowerCycle(Duration),
 }
 
 /// A line with devices, until it is dropped.
 #[derive(Debug)]
 pub struct SharedLine {
     path: PathBuf,
-    faults: Faults,
+    states: States,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     /// Keeps the line up while nobody has it open.
@@ -44,7 +55,19 @@ pub struct SharedLine {
 }
 
 /// By the device's place on the line.
-type Faults = Arc<Mutex<Vec<Option<Fault>>>>;
+type States = Arc<Mutex<Vec<State>>>;
+
+/// How a device is.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    fault: Option<Fault>,
+    /// When the fault began.
+    since: Option<Instant>,
+    /// Requests that it has heard.
+    requests: usize,
+    /// Answers that are still to come.
+    pending: usize,
+}
 
 impl SharedLine {
     /// Connect the devices to a new line.
@@ -56,10 +79,10 @@ impl SharedLine {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let faults: Faults = Arc::new(Mutex::new(vec![None; devices.len()]));
+        let states: States = Arc::new(Mutex::new(vec![State::default(); devices.len()]));
         let wire = Wire {
             devices,
-            faults: Arc::clone(&faults),
+            states: Arc::clone(&states),
             last_byte: Instant::now(),
             answers: Vec::new(),
         };
@@ -77,7 +100,7 @@ impl SharedLine {
             })?;
         Ok(Self {
             path,
-            faults,
+            states,
             stop: Some(stop),
             thread: Some(thread),
             _terminal: terminal,
@@ -91,12 +114,24 @@ impl SharedLine {
 
     /// Disturb the device at this place (counted from 0) from now on.
     pub fn inject(&self, device: usize, fault: Fault) {
-        lock(&self.faults)[device] = Some(fault);
+        let state = &mut lock(&self.states)[device];
+        state.fault = Some(fault);
+        state.since = Some(Instant::now());
     }
 
     /// The device works again.
     pub fn repair(&self, device: usize) {
-        lock(&self.faults)[device] = None;
+        lock(&self.states)[device].fault = None;
+    }
+
+    /// Whether no answer of the device is still to come: a late one outlives its fault.
+    pub fn is_idle(&self, device: usize) -> bool {
+        lock(&self.states)[device].pending == 0
+    }
+
+    /// How many requests the device at this place has heard.
+    pub fn requests(&self, device: usize) -> usize {
+        lock(&self.states)[device].requests
     }
 }
 
@@ -112,7 +147,7 @@ impl Drop for SharedLine {
 
 struct Wire {
     devices: Vec<Box<dyn Device>>,
-    faults: Faults,
+    states: States,
     last_byte: Instant,
     /// Answers under way: when they are due, whose they are; earliest first.
     answers: Vec<(Instant, usize, Vec<u8>)>,
@@ -136,6 +171,7 @@ impl Wire {
                 () = until(due) => {
                     let (_, device, answer) = self.answers.remove(0);
                     send(&mut line, &answer)?;
+                    lock(&self.states)[device].pending -= 1;
                     self.spread(&answer, Some(device));
                 }
             }
@@ -151,26 +187,60 @@ impl Wire {
             if sender == Some(place) {
                 continue;
             }
-            let fault = lock(&self.faults)[place];
-            if fault == Some(Fault::Silence) {
-                continue;
-            }
-            let Some(mut answer) = device.hear(bytes, after_silence) else {
+            let mut states = lock(&self.states);
+            let state = &mut states[place];
+            let fault = state.fault_at(now);
+            let answer = match fault {
+                Some(Fault::Silence | Fault::PowerCycle(_)) => None,
+                Some(Fault::Exception(code)) => device.refuse(bytes, after_silence, code),
+                _ => device.hear(bytes, after_silence),
+            };
+            let Some(answer) = answer else {
                 continue;
             };
-            let mut due = now;
-            match fault {
-                None | Some(Fault::Silence) => {}
-                Some(Fault::Delay(delay)) => due += delay,
-                Some(Fault::DamagedAnswer) => {
-                    let middle = answer.len() / 2;
-                    answer[middle] ^= 0x04;
-                }
-                Some(Fault::TruncatedAnswer) => answer.truncate(answer.len() / 2),
-            }
-            self.answers.push((due, place, answer));
+            state.requests += 1;
+            let due = match fault {
+                Some(Fault::Delay(delay)) => now + delay,
+                _ => now,
+            };
+            state.pending += 1;
+            self.answers.push((due, place, disturbed(answer, fault)));
         }
         self.answers.sort_by_key(|(due, ..)| *due);
+    }
+}
+
+impl State {
+    /// What is wrong at `now`; a power cycle passes by itself.
+    fn fault_at(&mut self, now: Instant) -> Option<Fault> {
+        if let (Some(Fault::PowerCycle(check)), Some(since)) = (self.fault, self.since)
+            && now.duration_since(since) >= check
+        {
+            self.fault = None;
+        }
+        self.fault
+    }
+}
+
+/// The answer as it arrives.
+fn disturbed(mut answer: Vec<u8>, fault: Option<Fault>) -> Vec<u8> {
+    match fault {
+        Some(Fault::DamagedAnswer) => {
+            let middle = answer.len() / 2;
+            answer[middle] ^= 0x04;
+            answer
+        }
+        Some(Fault::TruncatedAnswer) => {
+            answer.truncate(answer.len() / 2);
+            answer
+        }
+        Some(Fault::Noise(count)) => [vec![0xA5; count], answer].concat(),
+        Some(Fault::WrongSlave) => {
+            answer.truncate(answer.len() - 2);
+            answer[0] = answer[0] % 247 + 1;
+            modbus::sealed(answer)
+        }
+        _ => answer,
     }
 }
 
@@ -189,6 +259,6 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-fn lock(faults: &Faults) -> MutexGuard<'_, Vec<Option<Fault>>> {
-    faults.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(states: &States) -> MutexGuard<'_, Vec<State>> {
+    states.lock().unwrap_or_else(PoisonError::into_inner)
 }

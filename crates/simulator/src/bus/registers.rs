@@ -1,6 +1,7 @@
 //! A Modbus device that is nothing but its registers.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Device;
 use crate::meter::modbus::{self, Received, Request};
@@ -11,37 +12,77 @@ const WRITE_SINGLE: u8 = 6;
 #[derive(Debug)]
 pub struct Registers {
     address: u8,
-    content: BTreeMap<(u8, u16), u16>,
+    content: Content,
     received: Vec<u8>,
+}
+
+/// What the registers hold; clones look at the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    words: Arc<Mutex<BTreeMap<(u8, u16), u16>>>,
+    reads: Arc<Mutex<BTreeMap<(u8, u16), usize>>>,
+}
+
+impl Content {
+    /// Set the words from `start` on.
+    pub fn set(&self, function: u8, start: u16, words: &[u16]) {
+        let places = (start..).zip(words);
+        self.lock()
+            .extend(places.map(|(address, word)| ((function, address), *word)));
+    }
+
+    /// Set floating point values, high word first, from `start` on, all at once.
+    pub fn set_floats(&self, function: u8, start: u16, values: &[f32]) {
+        let words: Vec<u16> = values
+            .iter()
+            .flat_map(|value| [(value.to_bits() >> 16) as u16, value.to_bits() as u16])
+            .collect();
+        self.set(function, start, &words);
+    }
+
+    /// How many reads have started at this register.
+    pub fn reads_from(&self, function: u8, start: u16) -> usize {
+        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.get(&(function, start)).copied().unwrap_or_default()
+    }
+
+    fn count(&self, function: u8, start: u16) {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        *reads.entry((function, start)).or_default() += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(u8, u16), u16>> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Registers {
     /// A device with no registers yet.
-    pub const fn new(address: u8) -> Self {
+    pub fn new(address: u8) -> Self {
         Self {
             address,
-            content: BTreeMap::new(),
+            content: Content::default(),
             received: Vec::new(),
         }
     }
 
     /// With words from `start` on.
     #[must_use]
-    pub fn with(mut self, function: u8, start: u16, words: &[u16]) -> Self {
-        let places = (start..).zip(words);
-        self.content
-            .extend(places.map(|(address, word)| ((function, address), *word)));
+    pub fn with(self, function: u8, start: u16, words: &[u16]) -> Self {
+        self.content.set(function, start, words);
         self
     }
 
     /// With floating point values, high word first, from `start` on.
     #[must_use]
     pub fn with_floats(self, function: u8, start: u16, values: &[f32]) -> Self {
-        let words: Vec<u16> = values
-            .iter()
-            .flat_map(|value| [(value.to_bits() >> 16) as u16, value.to_bits() as u16])
-            .collect();
-        self.with(function, start, &words)
+        self.content.set_floats(function, start, values);
+        self
+    }
+
+    /// What the registers hold, to be changed while the device is on the line.
+    pub fn content(&self) -> Content {
+        self.content.clone()
     }
 
     /// An SDM630 with 230 V, 16 A, 11.04 kW, 50 Hz, 1000 kWh and the serial number
@@ -78,15 +119,17 @@ impl Registers {
         complete.filter(|request| request.slave == self.address)
     }
 
-    pub(crate) fn answer(&mut self, request: Request) -> Vec<u8> {
+    pub(crate) fn answer(&self, request: Request) -> Vec<u8> {
         let Request {
             function,
             start,
             operand,
             ..
         } = request;
+        self.content.count(function, start);
+        let mut content = self.content.lock();
         match function {
-            WRITE_SINGLE => match self.content.get_mut(&(3, start)) {
+            WRITE_SINGLE => match content.get_mut(&(3, start)) {
                 Some(word) => {
                     *word = operand;
                     modbus::written(request)
@@ -97,7 +140,7 @@ impl Registers {
                 let words: Option<Vec<u16>> = (0..operand)
                     .map(|offset| {
                         let address = start.checked_add(offset)?;
-                        self.content.get(&(function, address)).copied()
+                        content.get(&(function, address)).copied()
                     })
                     .collect();
                 match words {
@@ -114,6 +157,11 @@ impl Device for Registers {
     fn hear(&mut self, bytes: &[u8], _after_silence: bool) -> Option<Vec<u8>> {
         let request = self.request(bytes)?;
         Some(self.answer(request))
+    }
+
+    fn refuse(&mut self, bytes: &[u8], _after_silence: bool, code: u8) -> Option<Vec<u8>> {
+        let request = self.request(bytes)?;
+        Some(modbus::exception(request, code))
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Fault {
     Rollover(f64),
     /// The energy register starts again at zero, as in a new or broken meter.
     Reset,
+    /// Signing ends with this status of the WM3M4C: 2 for never, from 128 on for an error;
+    /// a BSM fails its snapshots then.
+    Signing(u16),
     /// The line doesn't echo, like an adapter with a half-duplex receiver.
     NoEcho,
 }

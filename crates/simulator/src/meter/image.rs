@@ -100,6 +100,11 @@ impl Image {
         Ok(words)
     }
 
+    /// The most registers that the model gives at once.
+    pub(super) const fn longest_read(&self) -> u16 {
+        self.longest_read
+    }
+
     /// Set one register, where the model lets it be written.
     pub(super) fn write(&mut self, address: u16, word: u16) -> Result<(), u8> {
         self.value_at(6, address).ok_or(ILLEGAL_ADDRESS)?;

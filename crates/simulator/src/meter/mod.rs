@@ -5,10 +5,13 @@
 //! whose quantity the supply line knows is computed from it, the others keep their
 //! reference content. `models.csv` holds the longest read that a model answers.
 
+mod bsm;
 mod fault;
 mod image;
 pub(crate) mod modbus;
 mod port;
+mod signing;
+mod wm3m4c;
 
 pub use fault::Fault;
 pub use image::UnknownModel;

@@ -27,14 +27,24 @@ pub(crate) enum Received {
     /// Not a request, or damaged: to be ignored until the line is quiet.
     Rubbish,
     Request(Request),
+    /// A write of several registers: its operand is their number, and then what they are
+    /// to hold.
+    Write(Request, Vec<u16>),
 }
 
 /// Requests of the functions 1 to 6 have the same eight bytes.
 pub(crate) const REQUEST_LENGTH: usize = 8;
+/// "Write multiple registers", whose requests have a length of their own.
+const WRITE_SEVERAL: u8 = 16;
+/// What such a request has before the registers' content.
+const WRITE_HEAD: usize = 7;
 
 pub(crate) fn receive(bytes: &[u8]) -> Received {
     if bytes.len() < REQUEST_LENGTH {
         return Received::Incomplete;
+    }
+    if bytes[1] == WRITE_SEVERAL {
+        return receive_write(bytes);
     }
     let &[
         slave,
@@ -60,6 +70,27 @@ pub(crate) fn receive(bytes: &[u8]) -> Received {
     })
 }
 
+fn receive_write(bytes: &[u8]) -> Received {
+    let length = WRITE_HEAD + usize::from(bytes[6]) + 2;
+    if bytes.len() < length {
+        return Received::Incomplete;
+    }
+    let (frame, checksum) = bytes.split_at(length - 2);
+    let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    let request = Request {
+        slave: frame[0],
+        function: frame[1],
+        start: word(2),
+        operand: word(4),
+    };
+    let is_whole = bytes.len() == length && checksum == crc(frame).to_le_bytes();
+    if !is_whole || usize::from(request.operand) * 2 != usize::from(frame[6]) {
+        return Received::Rubbish;
+    }
+    let words = (WRITE_HEAD..frame.len()).step_by(2).map(word).collect();
+    Received::Write(request, words)
+}
+
 /// The answer to a read.
 pub(crate) fn registers(request: Request, words: &[u16]) -> Vec<u8> {
     let byte_count = (words.len() * 2) as u8;
@@ -68,7 +99,7 @@ pub(crate) fn registers(request: Request, words: &[u16]) -> Vec<u8> {
     sealed(frame)
 }
 
-/// The answer to a write of one register: the request again.
+/// The answer to a write: function, address and content or count again.
 pub(crate) fn written(request: Request) -> Vec<u8> {
     let mut frame = vec![request.slave, request.function];
     frame.extend(request.start.to_be_bytes());
@@ -127,6 +158,28 @@ mod tests {
             registers(request, &[0x4366, 0x0000]),
             [0x01, 0x04, 0x04, 0x43, 0x66, 0x00, 0x00, 0x0E, 0x1F]
         );
+    }
+
+    // A frame of the Eastron manual: set the speed to 9600 baud.
+    #[test]
+    fn a_write_of_several_registers_is_understood() {
+        let frame = [
+            0x01, 0x10, 0x00, 0x1C, 0x00, 0x02, 0x04, 0x40, 0x00, 0x00, 0x00, 0xE7, 0x36,
+        ];
+        let request = Request {
+            slave: 1,
+            function: 16,
+            start: 0x001C,
+            operand: 2,
+        };
+        assert_eq!(
+            receive(&frame),
+            Received::Write(request, vec![0x4000, 0x0000])
+        );
+        assert_eq!(receive(&frame[..12]), Received::Incomplete);
+        let mut damaged = frame;
+        damaged[8] ^= 1;
+        assert_eq!(receive(&damaged), Received::Rubbish);
     }
 
     #[test]

@@ -14,11 +14,12 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::pty::open_line;
-use crate::readings::MeterSource;
+use crate::readings::{MeterSource, Readings};
 
 use super::Fault;
 use super::image::{Image, UnknownModel};
 use super::modbus::{self, Received, Request};
+use super::signing::{self, Signing};
 
 /// A request is over when the line was quiet for this long, complete or not.
 const FRAME_GAP: Duration = Duration::from_millis(20);
@@ -97,6 +98,7 @@ impl MeterPort {
         source: impl MeterSource + 'static,
     ) -> Result<Self, StartError> {
         let image = Image::of(&config.model)?;
+        let signing = signing::part_of(&config.model);
         let (line, terminal, path) = open_line()?;
         if let Some(link) = &config.link {
             std::os::unix::fs::symlink(&path, link)?;
@@ -109,6 +111,7 @@ impl MeterPort {
         let meter = Meter {
             address: config.address,
             image,
+            signing,
             source: Box::new(source),
             shared: Arc::clone(&shared),
             received: Vec::new(),
@@ -189,6 +192,7 @@ impl Drop for MeterPort {
 struct Meter {
     address: u8,
     image: Image,
+    signing: Option<Box<dyn Signing>>,
     source: Box<dyn MeterSource>,
     shared: Arc<Mutex<Shared>>,
     received: Vec<u8>,
@@ -220,7 +224,7 @@ impl Meter {
         }
     }
 
-    fn echo(&self, bytes: &[u8]) -> Vec<u8> {
+    fn echo(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         match self.fault() {
             Some(Fault::NoEcho) => bytes.clear(),
@@ -237,13 +241,20 @@ impl Meter {
         }
         self.last_byte = now;
         self.received.extend_from_slice(bytes);
-        if let Received::Request(request) = modbus::receive(&self.received) {
-            self.received.clear();
-            self.take(request);
+        match modbus::receive(&self.received) {
+            Received::Incomplete | Received::Rubbish => {}
+            Received::Request(request) => {
+                self.received.clear();
+                self.take(request, &[request.operand]);
+            }
+            Received::Write(request, words) => {
+                self.received.clear();
+                self.take(request, &words);
+            }
         }
     }
 
-    fn take(&mut self, request: Request) {
+    fn take(&mut self, request: Request, words: &[u16]) {
         let Request {
             slave,
             function,
@@ -265,7 +276,7 @@ impl Meter {
             Some(Fault::Delay(delay)) => delay,
             _ => Duration::ZERO,
         };
-        let answer = disturbed(self.answer(request, fault), fault);
+        let answer = disturbed(self.answer(request, words, fault), fault);
         // A meter answers in turn.
         let due = Instant::now() + delay;
         let before = self.answers.last().map(|(due, _)| *due);
@@ -283,7 +294,7 @@ impl Meter {
         heard.push(request);
     }
 
-    fn answer(&mut self, request: Request, fault: Option<Fault>) -> Vec<u8> {
+    fn answer(&mut self, request: Request, words: &[u16], fault: Option<Fault>) -> Vec<u8> {
         let Request {
             function,
             start,
@@ -293,8 +304,12 @@ impl Meter {
         if let Some(Fault::Exception(code)) = fault {
             return modbus::exception(request, code);
         }
-        if function == 6 {
-            return match self.image.write(start, operand) {
+        let is_unknown = |part: &dyn Signing| !part.knows(function);
+        if self.signing.as_deref().is_some_and(is_unknown) {
+            return modbus::exception(request, modbus::ILLEGAL_FUNCTION);
+        }
+        if let 6 | 16 = function {
+            return match self.write(request, words) {
                 Ok(()) => modbus::written(request),
                 Err(code) => modbus::exception(request, code),
             };
@@ -313,7 +328,13 @@ impl Meter {
             Some(Fault::Reset) => line.energy_wh = 0.0,
             _ => {}
         }
-        match self.image.read(function, start, operand, &line, nonsense) {
+        let own = match function {
+            3 => self.read_signing(start, operand, &line, fault),
+            _ => None,
+        };
+        let read =
+            own.unwrap_or_else(|| self.image.read(function, start, operand, &line, nonsense));
+        match read {
             Ok(words) if fault == Some(Fault::ShortAnswer) => {
                 modbus::registers(request, &words[1..])
             }
@@ -322,13 +343,53 @@ impl Meter {
         }
     }
 
+    /// Outside the part that signs a write of several registers is many of one.
+    fn write(&mut self, request: Request, words: &[u16]) -> Result<(), u8> {
+        let now = std::time::Instant::now();
+        if let Some(part) = &mut self.signing
+            && let Some(result) = part.write(now, request.start, words)
+        {
+            return result;
+        }
+        (request.start..)
+            .zip(words)
+            .try_for_each(|(address, word)| self.image.write(address, *word))
+    }
+
+    /// Registers of the part that signs, where there is one and all are its own.
+    fn read_signing(
+        &mut self,
+        start: u16,
+        count: u16,
+        line: &Readings,
+        fault: Option<Fault>,
+    ) -> Option<Result<Vec<u16>, u8>> {
+        let part = self.signing.as_mut()?;
+        let fault = match fault {
+            Some(Fault::Signing(status)) => Some(status),
+            _ => None,
+        };
+        part.advance(std::time::Instant::now(), line, fault);
+        part.read(start)?;
+        if count == 0 || count > self.image.longest_read() {
+            return Some(Err(modbus::ILLEGAL_VALUE));
+        }
+        let words: Option<Vec<u16>> = (0..count)
+            .map(|offset| part.read(start.checked_add(offset)?))
+            .collect();
+        Some(words.ok_or(modbus::ILLEGAL_ADDRESS))
+    }
+
     /// What is wrong now; a power cycle passes by itself.
-    fn fault(&self) -> Option<Fault> {
-        let mut shared = self.lock();
+    fn fault(&mut self) -> Option<Fault> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(Fault::PowerCycle(check)), Some(since)) = (shared.fault, shared.since)
             && since.elapsed() >= check
         {
             shared.fault = None;
+            if let Some(part) = &mut self.signing {
+                part.power_cycled();
+            }
         }
         shared.fault
     }
@@ -393,9 +454,10 @@ mod tests {
     #[test]
     fn a_power_cycle_passes_by_itself() {
         let line = Arc::<Mutex<Shared>>::default();
-        let meter = Meter {
+        let mut meter = Meter {
             address: 1,
             image: Image::of("klefr/694x").unwrap(),
+            signing: None,
             source: Box::new(NoLoad),
             shared: Arc::clone(&line),
             received: Vec::new(),

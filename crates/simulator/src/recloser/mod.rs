@@ -67,6 +67,13 @@ impl Recloser {
         drive.state = OPEN;
     }
 
+    /// Somebody moves the lever.
+    pub fn move_by_hand(&self, close: bool) {
+        let mut drive = self.lock();
+        drive.target = None;
+        drive.state = if close { CLOSED } else { OPEN };
+    }
+
     /// It gives up after too many trips.
     pub fn lock_out(&self) {
         let mut drive = self.lock();
@@ -135,7 +142,11 @@ impl Device for ModbusRecloser {
             drive.command(request.operand);
         }
         let words = [drive.now(), 0];
-        let mut current = Registers::new(self.address).with(3, 0, &words);
+        let current = Registers::new(self.address).with(3, 0, &words);
         Some(current.answer(request))
+    }
+
+    fn refuse(&mut self, bytes: &[u8], after_silence: bool, code: u8) -> Option<Vec<u8>> {
+        self.requests.refuse(bytes, after_silence, code)
     }
 }

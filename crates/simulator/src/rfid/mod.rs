@@ -16,14 +16,29 @@ pub struct Field {
 
 #[derive(Debug, Default)]
 struct State {
-    cards: Vec<Vec<u8>>,
+    cards: Vec<Card>,
     looks: usize,
+}
+
+#[derive(Debug)]
+struct Card {
+    uid: Vec<u8>,
+    /// It leaves after so many looks.
+    looks_left: usize,
 }
 
 impl Field {
     /// Hold a card to the reader; its UID as it goes over the air, first byte first.
     pub fn hold(&self, uid: &[u8]) {
-        self.lock().cards.push(uid.to_vec());
+        self.hold_for(uid, usize::MAX);
+    }
+
+    /// Hold a card to the reader for so many looks.
+    pub fn hold_for(&self, uid: &[u8], looks: usize) {
+        self.lock().cards.push(Card {
+            uid: uid.to_vec(),
+            looks_left: looks,
+        });
     }
 
     /// Take all cards away.
@@ -39,7 +54,12 @@ impl Field {
     fn look(&self) -> Vec<Vec<u8>> {
         let mut state = self.lock();
         state.looks += 1;
-        state.cards.clone()
+        let seen = state.cards.iter().map(|card| card.uid.clone()).collect();
+        for card in &mut state.cards {
+            card.looks_left -= 1;
+        }
+        state.cards.retain(|card| card.looks_left > 0);
+        seen
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -59,7 +79,7 @@ pub struct ModbusReader {
 
 impl ModbusReader {
     /// A reader at `address`.
-    pub const fn new(address: u8, field: Field) -> Self {
+    pub fn new(address: u8, field: Field) -> Self {
         Self {
             registers: Registers::new(address),
             address,
@@ -77,7 +97,11 @@ impl Device for ModbusReader {
             let byte = |at: usize| u16::from(uid.get(at).copied().unwrap_or_default());
             byte(2 * pair) << 8 | byte(2 * pair + 1)
         }));
-        let mut current = Registers::new(self.address).with(3, 0, &words);
+        let current = Registers::new(self.address).with(3, 0, &words);
         Some(current.answer(request))
+    }
+
+    fn refuse(&mut self, bytes: &[u8], after_silence: bool, code: u8) -> Option<Vec<u8>> {
+        self.registers.refuse(bytes, after_silence, code)
     }
 }

@@ -42,10 +42,9 @@ impl Sl032 {
             _ => frame(command, INVALID_COMMAND, &[]),
         }
     }
-}
 
-impl Device for Sl032 {
-    fn hear(&mut self, bytes: &[u8], after_silence: bool) -> Option<Vec<u8>> {
+    /// The command that `bytes` complete, and whether it is intact.
+    fn command(&mut self, bytes: &[u8], after_silence: bool) -> Option<(u8, bool)> {
         if after_silence {
             self.received.clear();
         }
@@ -65,13 +64,25 @@ impl Device for Sl032 {
             let request: Vec<u8> = self.received.drain(..total).collect();
             let command = request.get(2).copied().unwrap_or_default();
             let is_intact = request.iter().fold(0, |sum, byte| sum ^ byte) == 0;
-            return Some(if is_intact {
-                self.answer(command)
-            } else {
-                frame(command, CHECKSUM_ERROR, &[])
-            });
+            return Some((command, is_intact));
         }
         None
+    }
+}
+
+impl Device for Sl032 {
+    fn hear(&mut self, bytes: &[u8], after_silence: bool) -> Option<Vec<u8>> {
+        let (command, is_intact) = self.command(bytes, after_silence)?;
+        Some(if is_intact {
+            self.answer(command)
+        } else {
+            frame(command, CHECKSUM_ERROR, &[])
+        })
+    }
+
+    fn refuse(&mut self, bytes: &[u8], after_silence: bool, code: u8) -> Option<Vec<u8>> {
+        let (command, _) = self.command(bytes, after_silence)?;
+        Some(frame(command, 0xF0 | code, &[]))
     }
 }
 

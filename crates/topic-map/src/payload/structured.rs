@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Payload, PayloadError, TagStandard, Timestamp};
+use super::{
+    MeterPublicKey, Payload, PayloadError, SignedAnswer, SignedRequest, TagStandard, Timestamp,
+};
 
 macro_rules! json {
     ($($name:ty: $form:literal, $is_valid:expr;)*) => {$(
@@ -32,6 +34,10 @@ json! {
     MeterValues: "JSON {timestamp, energy_wh, power_w, voltage_v, current_a, frequency_hz}, \
         the middle three as {total, l1, l2, l3}; unmeasured fields are absent", |_| true;
     MeterIdentity: "JSON {protocol, model, serial, address}", |_| true;
+    SignedRequest: "JSON {action: begin or end, reference, id_tag, started, time}", |_| true;
+    SignedAnswer: "JSON {action, reference} with either record: {format, encoding, text, \
+        public_key} or error", |answer| answer.record.is_some() != answer.error.is_some();
+    MeterPublicKey: "JSON {public_key}", |_| true;
     UnlockAnswer: "JSON {id, result: unlocked, failed or not_supported}", |_| true;
     RfidTag: "JSON [standard, uid]: ISO14443, ISO15693 or UNKNOWN, and 1 to 20 hex bytes",
         RfidTag::is_valid;
@@ -49,6 +55,39 @@ json! {
     DataTransferAnswer: "JSON [3, id, {status, data}] or [4, id, code, description, details]",
         |_| true;
     EventLines: "JSON array of texts", |_| true;
+    ConfigurationRequest: "JSON {id, path, value}: texts, the path as in customer.json", |_| true;
+    ConfigurationAnswer: "JSON {id, error}; without error, the value is in the file", |_| true;
+    ConfigurationChange: "JSON {path, value}: texts", |_| true;
+}
+
+/// A key of customer.json is to be written (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationRequest {
+    /// Of the asker's choice; the answer repeats it.
+    pub id: String,
+    /// The key, e.g. `ports[0]/evse_current_limit`.
+    pub path: String,
+    /// Its value as OCPP writes it.
+    pub value: String,
+}
+
+/// What became of a [`ConfigurationRequest`] (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationAnswer {
+    /// Of the request.
+    pub id: String,
+    /// Why the file was left as it was; absent when the value is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A key of customer.json was written (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationChange {
+    /// The key.
+    pub path: String,
+    /// Its value as OCPP writes it.
+    pub value: String,
 }
 
 /// Log lines, oldest first (a topic of ours).

@@ -1,9 +1,10 @@
 //! Additions of ours to the guide's map, in its style.
 
 use crate::{
-    AuthorizationResult, Availability, EventLines, MeterError, MeterIdentity, MeterValues,
-    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, StopReason,
-    TopicInfo, UnlockAnswer,
+    AuthorizationResult, Availability, ConfigurationAnswer, ConfigurationChange,
+    ConfigurationRequest, EventLines, MeterError, MeterIdentity, MeterPublicKey, MeterValues,
+    Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal, SignedAnswer,
+    SignedRequest, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -55,6 +56,33 @@ topics! {
     METERING_METER_ERROR: Topic<Option<MeterError>> =
         TopicInfo::state("port0/metering/meter/error", Publisher::Daemon("meteringd"), SOURCE);
 
+    /// The key of a meter that signs; empty when the meter doesn't.
+    METERING_SIGNED_PUBLIC_KEY: Topic<Option<MeterPublicKey>> =
+        TopicInfo::state(
+            "port0/metering/meter/signed/public_key",
+            Publisher::Daemon("meteringd"),
+            SOURCE,
+        );
+
+    /// Asks the meter for a signed record of a transaction's begin or end. Repeated every 10 s
+    /// by whoever still wants it, and dropped after 30 s without: a retained message is ignored,
+    /// and so a record is never made late. A newer request replaces one under way.
+    METERING_SIGNED_REQUEST: Topic<SignedRequest> =
+        TopicInfo::event(
+            "port0/metering/meter/signed/request",
+            Publisher::Daemon("ocppd"),
+            SOURCE,
+        );
+
+    /// The last answer to METERING_SIGNED_REQUEST. Retained, so that an asker that was away
+    /// finds it; its reference tells whose it is.
+    METERING_SIGNED_ANSWER: Topic<SignedAnswer> =
+        TopicInfo::state(
+            "port0/metering/meter/signed/answer",
+            Publisher::Daemon("meteringd"),
+            SOURCE,
+        );
+
     /// The recloser's contacts; empty while unknown. Old when RCD_RECLOSER_ERROR is 1 or
     /// recloserd is gone.
     RCD_RECLOSER_STATE_ACTUAL: Topic<Option<RecloserState>> =
@@ -82,6 +110,19 @@ topics! {
     /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.
     PLUG_LOCK_UNLOCK_RESULT: Topic<UnlockAnswer> =
         TopicInfo::event("port0/plug_lock/unlock/result", Publisher::Daemon("evsed"), SOURCE);
+
+    /// Has a key of customer.json written. The value is a text as OCPP writes it: lists with
+    /// commas, objects as JSON.
+    CONFIGURATION_SET: Topic<ConfigurationRequest> =
+        TopicInfo::event("ci/global/configuration/set", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// The answer to CONFIGURATION_SET, when the file is written or has been left alone.
+    CONFIGURATION_RESULT: Topic<ConfigurationAnswer> =
+        TopicInfo::event("ci/global/configuration/result", Publisher::Daemon("configd"), SOURCE);
+
+    /// A key of customer.json has a new value.
+    CONFIGURATION_CHANGED: Topic<ConfigurationChange> =
+        TopicInfo::event("ci/global/configuration/changed", Publisher::Daemon("configd"), SOURCE);
 
     /// 1: the daemon of this name runs; 0, by its last will, when it is gone.
     DAEMON_AVAILABLE: TopicFamily<bool> =

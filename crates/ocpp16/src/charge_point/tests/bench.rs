@@ -25,6 +25,8 @@ pub struct Bench {
     /// Whether list and cache can be stored.
     pub flash_works: bool,
     pub reserved: Option<bool>,
+    /// What the writer of customer.json answers; `None`: it is silent.
+    pub writer: Option<bool>,
 }
 
 pub fn settings(prefix: &str) -> Settings {
@@ -46,6 +48,7 @@ pub fn settings(prefix: &str) -> Settings {
         pluggable: true,
         autocharge: true,
         recloser: true,
+        transfers: Vec::new(),
         hardware_limit: DeciAmperes(320),
     }
 }
@@ -153,6 +156,7 @@ impl Bench {
             others: Vec::new(),
             flash_works: true,
             reserved: None,
+            writer: Some(true),
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -211,6 +215,7 @@ impl Bench {
     pub fn input(&mut self, input: Input) {
         let time = self.time();
         let mut stored = None;
+        let mut written = Vec::new();
         for output in self.point.handle(time, input) {
             match output {
                 Output::StoreList(update) => {
@@ -232,9 +237,22 @@ impl Bench {
                 Output::Permit(permit) => self.permit = Some(permit),
                 Output::Limit(limit) => self.limit = limit,
                 Output::Operative(operative) => self.operative = Some(operative),
+                Output::Configure {
+                    request,
+                    name,
+                    value,
+                } => {
+                    written.push(request);
+                    if self.writer == Some(true) {
+                        self.configured
+                            .push((Box::leak(name.into_boxed_str()), value));
+                    }
+                }
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::TransferRequest { .. }
+                | Output::TransferConfirm { .. }
                 | Output::SetClock(_)
                 | Output::Disconnect
                 | Output::Reboot
@@ -248,6 +266,11 @@ impl Bench {
         );
         if let Some(stored) = stored {
             self.input(stored);
+        }
+        if let Some(accepted) = self.writer {
+            for request in written {
+                self.input(Input::Configured { request, accepted });
+            }
         }
     }
 
@@ -414,6 +437,7 @@ impl Bench {
             others: Vec::new(),
             flash_works: true,
             reserved: None,
+            writer: self.writer,
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::bench::{apply, meter, settings, start_of_time};
-use super::hostile::Dice;
+use super::mutation::Dice;
 use crate::{
     ChargePoint, Configuration, DeciAmperes, EvseSession, Input, Millis, Output, Station, Stored,
     Time,
@@ -182,6 +182,9 @@ impl World {
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot
+                    | Output::Configure { .. }
+                    | Output::TransferRequest { .. }
+                    | Output::TransferConfirm { .. }
                     | Output::Log(..) => {}
                 }
             }

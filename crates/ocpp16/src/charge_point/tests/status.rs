@@ -72,6 +72,32 @@ fn suspended_states_are_told_apart() {
     assert_eq!(bench.reported(), ["Available"]);
 }
 
+#[test]
+fn an_ev_that_comes_before_the_last_transaction_is_closed_is_a_new_one() {
+    let mut bench = Bench::online();
+    bench.charge();
+    bench.evse(EvseSession::Idle);
+    bench.evse(EvseSession::Connected);
+    assert_eq!(bench.reported(), ["Finishing"], "the register settles");
+    bench.pass(3);
+    assert_eq!(bench.reported(), ["Preparing"]);
+    bench.tag("driver");
+    bench.evse(EvseSession::Charging);
+    assert_eq!(bench.reported(), ["Charging"]);
+}
+
+#[test]
+fn an_ev_that_stays_after_its_transaction_is_no_new_one() {
+    let mut bench = Bench::online();
+    bench.charge();
+    bench.status("RemoteStopTransaction", json!({"transactionId": 7}));
+    bench.evse(EvseSession::Connected);
+    bench.pass(3);
+    assert_eq!(bench.reported(), ["Finishing"]);
+    bench.evse(EvseSession::Idle);
+    assert_eq!(bench.reported(), ["Available"]);
+}
+
 // covers: OS-004, OS-006, OS-007, OS-015, OS-017
 #[test]
 fn the_most_important_error_is_reported_and_the_next_one_after_it() {

@@ -19,6 +19,8 @@ use smart_charging::SmartCharging;
 use serde_json::{Map, Value};
 
 use crate::decode::Fields;
+use crate::feature::Feature;
+use crate::message::outgoing;
 use crate::{CallError, ErrorCode};
 
 /// A request of the central system.
@@ -36,33 +38,24 @@ pub(crate) enum Request {
 /// Reads the payload of one action.
 type Decoder = fn(&Fields<'_>) -> Result<Request, CallError>;
 
-/// All actions that a central system may request, by profile.
-const ACTIONS: [&[(&str, Decoder)]; 7] = [
-    &self::core::ACTIONS,
-    &firmware_management::ACTIONS,
-    &local_list::ACTIONS,
-    &remote_trigger::ACTIONS,
-    &reservation::ACTIONS,
-    &security::ACTIONS,
-    &smart_charging::ACTIONS,
+/// All actions that a central system may request, by the feature that they belong to.
+const ACTIONS: [(Feature, &[(&str, Decoder)]); 8] = [
+    (Feature::Core, &self::core::ACTIONS),
+    (Feature::FirmwareManagement, &firmware_management::ACTIONS),
+    (Feature::LocalAuthListManagement, &local_list::ACTIONS),
+    (Feature::RemoteTrigger, &remote_trigger::ACTIONS),
+    (Feature::Reservation, &reservation::ACTIONS),
+    (Feature::Security, &remote_trigger::EXTENDED_ACTIONS),
+    (Feature::Security, &security::ACTIONS),
+    (Feature::SmartCharging, &smart_charging::ACTIONS),
 ];
 
-/// Requests that only a charge point may send.
-const FOR_THE_CENTRAL_SYSTEM: [&str; 13] = [
-    "Authorize",
-    "BootNotification",
-    "DiagnosticsStatusNotification",
-    "FirmwareStatusNotification",
-    "Heartbeat",
-    "LogStatusNotification",
-    "MeterValues",
-    "SecurityEventNotification",
-    "SignCertificate",
-    "SignedFirmwareStatusNotification",
-    "StartTransaction",
-    "StatusNotification",
-    "StopTransaction",
-];
+/// The actions of [`ACTIONS`] with their features.
+pub(crate) fn actions() -> impl Iterator<Item = (Feature, &'static str)> {
+    ACTIONS
+        .iter()
+        .flat_map(|(feature, actions)| actions.iter().map(|(name, _)| (*feature, *name)))
+}
 
 impl Request {
     /// Reads the payload of `action`.
@@ -70,13 +63,12 @@ impl Request {
     /// # Errors
     /// What to answer as CALLERROR.
     pub(crate) fn decode(action: &str, payload: &Map<String, Value>) -> Result<Self, CallError> {
-        let known = ACTIONS.iter().copied().flatten();
-        for (name, decode) in known {
+        for (name, decode) in ACTIONS.iter().flat_map(|(_, actions)| actions.iter()) {
             if *name == action {
                 return decode(&Fields::new(payload));
             }
         }
-        if FOR_THE_CENTRAL_SYSTEM.contains(&action) {
+        if outgoing::actions().any(|(_, name)| name == action) {
             return Err(CallError::not_supported(action));
         }
         Err(CallError::new(
@@ -97,10 +89,10 @@ mod tests {
             .to_string()
     }
 
-    // covers: OC-046, OC-072
     #[test]
     fn actions_that_no_charge_point_takes() {
-        for action in FOR_THE_CENTRAL_SYSTEM {
+        let for_the_central_system = outgoing::actions().map(|(_, action)| action);
+        for action in for_the_central_system.filter(|action| *action != "DataTransfer") {
             assert!(
                 error(action, json!({})).starts_with("NotSupported: "),
                 "{action}"

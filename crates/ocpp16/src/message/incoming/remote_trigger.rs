@@ -34,22 +34,21 @@ pub(crate) enum Trigger {
     StatusNotification,
 }
 
-pub(super) const ACTIONS: [(&str, Decoder); 2] = [
-    ("ExtendedTriggerMessage", |fields| {
-        Ok(Request::RemoteTrigger(
-            RemoteTrigger::ExtendedTriggerMessage {
-                message: trigger(fields, &EXTENDED)?,
-                connector: fields.optional_integer("connectorId")?,
-            },
-        ))
-    }),
-    ("TriggerMessage", |fields| {
-        Ok(Request::RemoteTrigger(RemoteTrigger::TriggerMessage {
-            message: trigger(fields, &PLAIN)?,
+pub(super) const ACTIONS: [(&str, Decoder); 1] = [("TriggerMessage", |fields| {
+    Ok(Request::RemoteTrigger(RemoteTrigger::TriggerMessage {
+        message: trigger(fields, &PLAIN)?,
+        connector: fields.optional_integer("connectorId")?,
+    }))
+})];
+
+pub(super) const EXTENDED_ACTIONS: [(&str, Decoder); 1] = [("ExtendedTriggerMessage", |fields| {
+    Ok(Request::RemoteTrigger(
+        RemoteTrigger::ExtendedTriggerMessage {
+            message: trigger(fields, &EXTENDED)?,
             connector: fields.optional_integer("connectorId")?,
-        }))
-    }),
-];
+        },
+    ))
+})];
 
 /// `MessageTrigger` of OCPP 1.6.
 const PLAIN: [(&str, Trigger); 6] = [

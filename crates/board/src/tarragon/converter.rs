@@ -1,0 +1,107 @@
+//! The ADC behind a thread of its own, so that one that hangs holds up nobody.
+//!
+//! The kernel's driver waits up to 100 ms for each of five conversions. The control
+//! thread gives up much sooner, counts all channels as failed, opens the contactor
+//! and goes on looking at its inputs; it asks again when the conversion has ended.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use crate::BoardError;
+
+/// For all channels together; they take well under 1 ms.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// What is to be converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channels {
+    All,
+    Pilot,
+}
+
+/// Conversions that are asked for in one thread and made in another.
+pub(super) struct Converter<T> {
+    requests: SyncSender<Channels>,
+    answers: Receiver<T>,
+    /// An answer is owed.
+    pending: bool,
+}
+
+impl<T: Send + 'static> Converter<T> {
+    /// A thread that makes conversions with `convert`; it ends with this value, after
+    /// the conversion it is at.
+    pub(super) fn start(
+        mut convert: impl FnMut(Channels) -> T + Send + 'static,
+    ) -> Result<Self, BoardError> {
+        let (requests, asked) = sync_channel(1);
+        let (answer, answers) = sync_channel(1);
+        let serve = move || {
+            while let Ok(channels) = asked.recv() {
+                if answer.send(convert(channels)).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("adc".into())
+            .spawn(serve)
+            .map_err(|source| BoardError::new("start the thread of the ADC", source))?;
+        Ok(Self {
+            requests,
+            answers,
+            pending: false,
+        })
+    }
+
+    /// Converts; `None` when that takes more than 5 ms, or at once while an earlier
+    /// conversion still hangs.
+    pub(super) fn convert(&mut self, channels: Channels) -> Option<T> {
+        if self.pending {
+            // It comes late, so it says nothing of now.
+            self.answers.try_recv().ok()?;
+        }
+        self.pending = false;
+        self.requests.send(channels).ok()?;
+        self.pending = true;
+        let value = self.answers.recv_timeout(PATIENCE).ok()?;
+        self.pending = false;
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_conversion_that_hangs_is_given_up_and_its_late_answer_thrown_away() {
+        let (results, next) = channel::<u16>();
+        let mut converter = Converter::start(move |channels| (channels, next.recv())).unwrap();
+        results.send(1).unwrap();
+        assert_eq!(
+            converter.convert(Channels::All),
+            Some((Channels::All, Ok(1)))
+        );
+
+        // Nothing to receive: the conversion hangs.
+        let start = Instant::now();
+        assert_eq!(converter.convert(Channels::All), None);
+        assert!(start.elapsed() >= PATIENCE);
+        let start = Instant::now();
+        for _ in 0..1_000 {
+            assert_eq!(converter.convert(Channels::All), None);
+        }
+        assert!(start.elapsed() < PATIENCE * 200, "not waited for again");
+
+        // The late answer is 2; what is asked for after it is 3.
+        results.send(2).unwrap();
+        results.send(3).unwrap();
+        let answer = std::iter::repeat_with(|| converter.convert(Channels::Pilot))
+            .find_map(|answer| answer)
+            .unwrap();
+        assert_eq!(answer, (Channels::Pilot, Ok(3)));
+    }
+}

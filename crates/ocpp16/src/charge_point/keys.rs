@@ -1,0 +1,194 @@
+//! ChangeConfiguration and GetConfiguration.
+//!
+//! The charge point's own keys take effect here and at once. What customer.json holds is first
+//! written there by another process, whose word decides the answer: an accepted value survives the
+//! loss of power.
+
+use serde_json::{Map, Value, json};
+
+use super::calls::status;
+use super::{ChargePoint, Output};
+use crate::configuration::{ChangeError, Entry, Kept, Key, MAX_REQUESTED_KEYS, Setting};
+use crate::transaction::Change;
+use crate::{CallError, CiString, ErrorCode, Millis};
+
+/// When a change is answered at the latest, so that it is within the second of guide 3.4 table 14.
+const WRITE_MS: u64 = 900;
+/// Changes that may wait for the file at a time.
+const MOST_PENDING: usize = 50;
+/// `CiString500`: a longer value is not told.
+const LONGEST_VALUE: usize = 500;
+
+/// A ChangeConfiguration that waits for the file.
+#[derive(Debug)]
+pub(super) struct Pending {
+    call: String,
+    /// What the request to the writer carries.
+    request: String,
+    setting: Setting,
+    until: Millis,
+}
+
+impl ChargePoint {
+    /// `ChangeConfiguration`; `None` while the value is being written.
+    pub(super) fn change_configuration(
+        &mut self,
+        call: &str,
+        key: &CiString<50>,
+        value: &CiString<500>,
+    ) -> Option<Value> {
+        let meter = self.reading.as_ref().map(|(_, reading)| reading);
+        let setting = match self
+            .configuration
+            .check(key.as_str(), value.as_str(), meter)
+        {
+            Ok(setting) => setting,
+            Err(ChangeError::Unknown(_)) => return Some(status("NotSupported")),
+            Err(error @ (ChangeError::ReadOnly(_) | ChangeError::Value { .. })) => {
+                self.note(format!("ChangeConfiguration rejected: {error}"));
+                return Some(status("Rejected"));
+            }
+        };
+        match setting.key.map_or(Kept::Customer, Key::kept) {
+            Kept::Customer => self.write(call, setting),
+            Kept::Here => {
+                let change = Change::Configuration {
+                    name: setting.key.map_or("", Key::name),
+                    value: setting.value.clone(),
+                };
+                self.store(vec![change]);
+                Some(self.take_effect(&setting))
+            }
+            Kept::Nowhere => Some(self.take_effect(&setting)),
+        }
+    }
+
+    /// The writer's answer to [`Output::Configure`] `request`.
+    pub(super) fn configured(&mut self, request: &str, accepted: bool) {
+        let place = self
+            .pending
+            .iter()
+            .position(|pending| pending.request == request);
+        let Some(pending) = place.map(|place| self.pending.remove(place)) else {
+            return;
+        };
+        let answer = if accepted {
+            self.take_effect(&pending.setting)
+        } else {
+            status("Rejected")
+        };
+        self.answer_call(&pending.call, answer);
+    }
+
+    /// Somebody changed a key of customer.json.
+    pub(super) fn configuration_changed(&mut self, name: &str, value: &str) {
+        match self.configuration.check(name, value, None) {
+            Ok(setting) => {
+                self.take_effect(&setting);
+            }
+            Err(ChangeError::Unknown(_) | ChangeError::ReadOnly(_)) => {}
+            Err(error @ ChangeError::Value { .. }) => {
+                self.warn(format!("{error}; the value of before holds"));
+            }
+        }
+    }
+
+    pub(super) fn keys_deadline(&self) -> Option<Millis> {
+        self.pending.iter().map(|pending| pending.until).min()
+    }
+
+    /// Answers for the changes that took too long. What is written all the same is announced.
+    pub(super) fn refuse_unwritten(&mut self) {
+        let now = self.now.monotonic;
+        while let Some(place) = self.pending.iter().position(|pending| pending.until <= now) {
+            let pending = self.pending.remove(place);
+            let name = &pending.setting.name;
+            self.warn(format!("{name} was not written in time: rejected"));
+            self.answer_call(&pending.call, status("Rejected"));
+        }
+    }
+
+    /// No keys, whether absent or an empty list, asks for all.
+    pub(super) fn configuration_report(&self, keys: &[CiString<50>]) -> Result<Value, CallError> {
+        if keys.len() > MAX_REQUESTED_KEYS {
+            let description = format!(
+                "key: {} keys where at most {MAX_REQUESTED_KEYS} are allowed",
+                keys.len()
+            );
+            return Err(CallError::new(
+                ErrorCode::OccurenceConstraintViolation,
+                description,
+            ));
+        }
+        if keys.is_empty() {
+            let all: Vec<Value> = self.configuration.all().map(entry_json).collect();
+            return Ok(json!({"configurationKey": all}));
+        }
+        let known: Vec<Value> = keys
+            .iter()
+            .filter_map(|key| self.configuration.find(key))
+            .map(entry_json)
+            .collect();
+        let unknown: Vec<&str> = keys
+            .iter()
+            .filter(|key| self.configuration.find(key).is_none())
+            .map(CiString::as_str)
+            .collect();
+        let mut report = Map::new();
+        if !known.is_empty() {
+            report.insert("configurationKey".to_owned(), known.into());
+        }
+        if !unknown.is_empty() {
+            report.insert("unknownKey".to_owned(), unknown.into());
+        }
+        Ok(Value::Object(report))
+    }
+
+    fn write(&mut self, call: &str, setting: Setting) -> Option<Value> {
+        if self.pending.len() >= MOST_PENDING {
+            return Some(status("Rejected"));
+        }
+        let request = self.message_id();
+        self.outputs.push(Output::Configure {
+            request: request.clone(),
+            name: setting.name.clone(),
+            value: setting.value.clone(),
+        });
+        self.pending.push(Pending {
+            call: call.to_owned(),
+            request,
+            setting,
+            until: self.now.monotonic.after(WRITE_MS),
+        });
+        None
+    }
+
+    /// Own keys hold from now on, except for those that need a reboot; other daemons read theirs
+    /// when they start.
+    fn take_effect(&mut self, setting: &Setting) -> Value {
+        self.configuration.apply(setting);
+        match setting.key {
+            Some(Key::HeartbeatInterval) => self.restart_heartbeat(),
+            Some(Key::MeterValueSampleInterval) => self.restart_sampling(),
+            Some(Key::UseAsTimeSource) => self.clock.forget(),
+            Some(_) | None => {}
+        }
+        let at_once = setting.key.is_some_and(|key| !key.after_reboot());
+        status(if at_once {
+            "Accepted"
+        } else {
+            "RebootRequired"
+        })
+    }
+}
+
+fn entry_json(entry: Entry<'_>) -> Value {
+    let mut told = Map::new();
+    told.insert("key".to_owned(), entry.name.into());
+    told.insert("readonly".to_owned(), entry.readonly.into());
+    let value = entry
+        .value
+        .filter(|value| value.chars().count() <= LONGEST_VALUE);
+    told.extend(value.map(|value| ("value".to_owned(), value.into())));
+    Value::Object(told)
+}

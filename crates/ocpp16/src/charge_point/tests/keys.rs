@@ -1,0 +1,308 @@
+use serde_json::{Value, json};
+
+use super::bench::{Bench, settings};
+use crate::feature::Feature;
+use crate::message::incoming::actions;
+use crate::{Configuration, Input, Output, Stored};
+
+fn change(bench: &mut Bench, key: &str, value: &str) -> String {
+    bench.status("ChangeConfiguration", json!({"key": key, "value": value}))
+}
+
+fn value(bench: &mut Bench, key: &str) -> Value {
+    bench.call("GetConfiguration", json!({"key": [key]}))["configurationKey"][0]["value"].clone()
+}
+
+/// With keys that belong to other daemons of the station.
+fn bench_with_others() -> Bench {
+    let mut configuration = Configuration::default();
+    for (name, readonly, value) in [
+        ("ports[0]/evse_current_limit", false, Some("32")),
+        ("ports[0]/meter/address", false, None),
+        ("ports[0]/fixed", true, Some("1")),
+    ] {
+        configuration.load(name, readonly, value).unwrap();
+    }
+    let mut bench = Bench::with(settings("first"), configuration, Stored::default());
+    bench.connect();
+    bench
+}
+
+// covers: OC-022, OC-023, OC-024
+#[test]
+fn get_configuration_answers_all_some_and_unknown_keys() {
+    let mut bench = Bench::online();
+    for payload in [json!({}), json!({"key": []}), json!({"key": null})] {
+        let all = bench.call("GetConfiguration", payload)["configurationKey"]
+            .as_array()
+            .unwrap()
+            .clone();
+        assert_eq!(all.len(), 49);
+        for entry in &all {
+            assert!(
+                entry["key"].is_string()
+                    && entry["readonly"].is_boolean()
+                    && entry["value"].is_string(),
+                "{entry}"
+            );
+        }
+    }
+    let some = bench.call(
+        "GetConfiguration",
+        json!({"key": ["heartbeatinterval", "Foo"]}),
+    );
+    assert_eq!(
+        some["configurationKey"][0],
+        json!({"key": "HeartbeatInterval", "readonly": false, "value": "86400"})
+    );
+    assert_eq!(some["unknownKey"], json!(["Foo"]));
+
+    let keys = |count: usize| json!({"key": vec!["HeartbeatInterval"; count]}).to_string();
+    let frame = |payload: String| format!(r#"[2,"a","GetConfiguration",{payload}]"#);
+    assert_eq!(bench.call_frame(&frame(keys(50)))[0], json!(3));
+    assert_eq!(
+        bench.call_frame(&frame(keys(51)))[2],
+        json!("OccurenceConstraintViolation")
+    );
+}
+
+// covers: OC-058
+#[test]
+fn what_identifies_the_station_is_no_configuration_key() {
+    let mut bench = Bench::online();
+    for key in [
+        "ocpp/uri",
+        "ocpp/enable",
+        "ocpp/verifyCert",
+        "ocpp/chargePointModel",
+        "AuthorizationKey",
+    ] {
+        assert_eq!(
+            bench.call("GetConfiguration", json!({"key": [key]}))["unknownKey"],
+            json!([key])
+        );
+        assert_eq!(
+            bench.status("ChangeConfiguration", json!({"key": key, "value": "1"})),
+            "NotSupported"
+        );
+    }
+}
+
+// covers: OC-025, OC-029
+#[test]
+fn change_configuration_answers_by_key_and_value() {
+    let mut bench = Bench::online();
+    for (key, value, expected) in [
+        ("MeterValueSampleInterval", json!("10"), "Accepted"),
+        ("MeterValueSampleInterval", json!(20), "Accepted"),
+        ("meterValueSampleInterval", json!("9"), "Rejected"),
+        ("NumberOfConnectors", json!("1"), "Rejected"),
+        ("Foo", json!("1"), "NotSupported"),
+    ] {
+        assert_eq!(
+            bench.status("ChangeConfiguration", json!({"key": key, "value": value})),
+            expected,
+            "{key}"
+        );
+    }
+    let stored = [
+        ("MeterValueSampleInterval", "10".to_owned()),
+        ("MeterValueSampleInterval", "20".to_owned()),
+    ];
+    assert_eq!(bench.configured, stored);
+}
+
+// covers: OC-026, OC-027
+#[test]
+fn keys_of_other_daemons_are_written_and_need_a_reboot() {
+    let mut bench = bench_with_others();
+    let entry = |bench: &mut Bench, key: &str| {
+        bench.call("GetConfiguration", json!({"key": [key]}))["configurationKey"][0].clone()
+    };
+    assert_eq!(
+        entry(&mut bench, "ports[0]/EVSE_current_limit"),
+        json!({"key": "ports[0]/evse_current_limit", "readonly": false, "value": "32"})
+    );
+    assert_eq!(
+        entry(&mut bench, "ports[0]/meter/address"),
+        json!({"key": "ports[0]/meter/address", "readonly": false}),
+        "without a value there is none"
+    );
+    assert_eq!(
+        change(&mut bench, "ports[0]/evse_current_limit", "16"),
+        "RebootRequired"
+    );
+    assert_eq!(
+        bench.configured,
+        [("ports[0]/evse_current_limit", "16".to_owned())]
+    );
+    assert_eq!(value(&mut bench, "ports[0]/evse_current_limit"), "16");
+    assert_eq!(change(&mut bench, "ports[0]/fixed", "2"), "Rejected");
+    assert_eq!(change(&mut bench, "ports[0]/foo", "2"), "NotSupported");
+}
+
+#[test]
+fn a_value_that_the_file_does_not_take_changes_nothing() {
+    let mut bench = bench_with_others();
+    bench.writer = Some(false);
+    for key in ["ports[0]/evse_current_limit", "ConnectionTimeOut"] {
+        let before = value(&mut bench, key);
+        assert_eq!(change(&mut bench, key, "99"), "Rejected");
+        assert_eq!(value(&mut bench, key), before);
+    }
+}
+
+// covers: OC-028
+#[test]
+fn a_change_is_answered_within_a_second_whatever_the_writer_does() {
+    let mut bench = Bench::online();
+    bench.writer = None;
+    let started = bench.now;
+    bench.input(Input::Frame(
+        json!([2, "a", "ChangeConfiguration", {"key": "ConnectionTimeOut", "value": "99"}])
+            .to_string(),
+    ));
+    bench.expect_silence();
+    assert_eq!(
+        bench.call("GetConfiguration", json!({"key": ["ConnectionTimeOut"]}))["configurationKey"]
+            [0]["value"],
+        "60",
+        "other requests don't wait"
+    );
+    bench.pass(1);
+    assert!(bench.now.since(started) <= 1_000);
+    assert_eq!(
+        bench.sent.pop_front().unwrap(),
+        json!([3, "a", {"status": "Rejected"}])
+    );
+    // Late is too late: the announcement tells what the file holds.
+    bench.input(Input::Configured {
+        request: "first-4".to_owned(),
+        accepted: true,
+    });
+    bench.expect_silence();
+    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "60");
+    bench.input(Input::ConfigurationChanged {
+        name: "ConnectionTimeOut".to_owned(),
+        value: "99".to_owned(),
+    });
+    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "99");
+}
+
+#[test]
+fn a_lost_connection_forgets_who_asked() {
+    let mut bench = Bench::online();
+    bench.writer = None;
+    bench.input(Input::Frame(
+        json!([2, "a", "ChangeConfiguration", {"key": "ConnectionTimeOut", "value": "99"}])
+            .to_string(),
+    ));
+    bench.input(Input::SocketClosed);
+    bench.input(Input::SocketOpened);
+    bench.pass(2);
+    bench.expect_silence();
+}
+
+// covers: OC-056
+#[test]
+fn another_central_system_needs_a_reboot() {
+    let mut bench = Bench::online();
+    for (uri, expected) in [
+        ("wss://other.example/CP1", "RebootRequired"),
+        ("http://other.example/CP1", "Rejected"),
+        ("", "Rejected"),
+    ] {
+        assert_eq!(change(&mut bench, "CentralSystemURI", uri), expected);
+    }
+    assert!(!bench.others.contains(&Output::Disconnect));
+    assert_eq!(
+        bench.configured,
+        [("CentralSystemURI", "wss://other.example/CP1".to_owned())]
+    );
+}
+
+#[test]
+fn keys_without_a_place_in_customer_json_are_kept_here() {
+    let mut bench = Bench::online();
+    bench.writer = Some(false);
+    for (key, value) in [
+        ("MessageTimeout", "45"),
+        ("ConnectorPhaseRotation", "0.RST,1.RST"),
+    ] {
+        assert_eq!(change(&mut bench, key, value), "Accepted");
+    }
+    assert_eq!(change(&mut bench, "ResetRetries", "0"), "Accepted");
+    assert_eq!(
+        bench
+            .configured
+            .iter()
+            .map(|(key, _)| *key)
+            .collect::<Vec<_>>(),
+        ["MessageTimeout", "ConnectorPhaseRotation"]
+    );
+}
+
+// covers: OC-046, OC-055, OC-072, OC-073
+#[test]
+fn what_is_advertised_is_carried_out_and_nothing_else() {
+    let at = "2026-03-01T12:00:00Z";
+    let hash = json!({"hashAlgorithm": "SHA256", "issuerNameHash": "a", "issuerKeyHash": "b", "serialNumber": "1"});
+    let profile = json!({"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}});
+    let samples = json!({
+        "CancelReservation": {"reservationId": 1},
+        "CertificateSigned": {"certificateChain": "x"},
+        "ChangeAvailability": {"connectorId": 1, "type": "Operative"},
+        "ChangeConfiguration": {"key": "ConnectionTimeOut", "value": "60"},
+        "ClearCache": {},
+        "ClearChargingProfile": {},
+        "DataTransfer": {"vendorId": "x"},
+        "DeleteCertificate": {"certificateHashData": hash},
+        "ExtendedTriggerMessage": {"requestedMessage": "Heartbeat"},
+        "GetCompositeSchedule": {"connectorId": 1, "duration": 60},
+        "GetConfiguration": {},
+        "GetDiagnostics": {"location": "ftp://h/"},
+        "GetInstalledCertificateIds": {"certificateType": "ManufacturerRootCertificate"},
+        "GetLocalListVersion": {},
+        "GetLog": {"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": "ftp://h/"}},
+        "InstallCertificate": {"certificateType": "CentralSystemRootCertificate", "certificate": "x"},
+        "RemoteStartTransaction": {"idTag": "x"},
+        "RemoteStopTransaction": {"transactionId": 1},
+        "ReserveNow": {"reservationId": 1, "connectorId": 1, "idTag": "x", "expiryDate": at},
+        "Reset": {"type": "Soft"},
+        "SendLocalList": {"listVersion": 1, "updateType": "Full",
+            "localAuthorizationList": [{"idTag": "x", "idTagInfo": {"status": "Accepted"}}]},
+        "SetChargingProfile": {"connectorId": 1, "csChargingProfiles": profile},
+        "SignedUpdateFirmware": {"requestId": 1, "firmware": {"location": "ftp://h/",
+            "retrieveDateTime": at, "signingCertificate": "x", "signature": "y"}},
+        "TriggerMessage": {"requestedMessage": "Heartbeat"},
+        "UnlockConnector": {"connectorId": 1},
+        "UpdateFirmware": {"location": "ftp://h/", "retrieveDate": at},
+    });
+    for (feature, action) in actions() {
+        let mut bench = Bench::online();
+        let sample = &samples[action];
+        assert!(sample.is_object(), "no sample of {action}");
+        bench.input(Input::Frame(json!([2, "a", action, sample]).to_string()));
+        let refused = bench
+            .sent
+            .iter()
+            .any(|frame| frame[0] == json!(4) && frame[1] == json!("a"));
+        assert_eq!(
+            refused,
+            !feature.carried_out(),
+            "{action}: {:?}",
+            bench.sent
+        );
+    }
+    let advertised = value(&mut Bench::online(), "SupportedFeatureProfiles");
+    for (feature, name) in Feature::PROFILES {
+        let is_named = advertised
+            .as_str()
+            .unwrap()
+            .split(',')
+            .any(|one| one == name);
+        assert_eq!(is_named, feature.carried_out(), "{name}");
+    }
+}

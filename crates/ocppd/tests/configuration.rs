@@ -1,0 +1,179 @@
+//! Configuration keys from the central system to customer.json and back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it fails"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use simulator::central_system::CentralSystem;
+use support::{Bench, SOON, central, until};
+
+fn start(central: &CentralSystem) -> Bench {
+    let bench = Bench::start(&format!("{}/CP1", central.uri()), json!({}));
+    central
+        .wait_for("BootNotification", |_| true, SOON)
+        .unwrap();
+    bench
+}
+
+fn change(central: &CentralSystem, key: &str, value: &str) -> Value {
+    central
+        .call(
+            "ChangeConfiguration",
+            json!({"key": key, "value": value}),
+            SOON,
+        )
+        .unwrap()["status"]
+        .clone()
+}
+
+fn told(central: &CentralSystem, key: &str) -> Value {
+    central
+        .call("GetConfiguration", json!({"key": [key]}), SOON)
+        .unwrap()["configurationKey"][0]["value"]
+        .clone()
+}
+
+// covers: OC-026, OC-027, CFG-011, CFG-017
+#[test]
+fn keys_are_kept_in_customer_json() {
+    let central = central();
+    let mut bench = start(&central);
+    for (key, value, expected) in [
+        ("ConnectionTimeOut", "90", "Accepted"),
+        (
+            "MeterValuesSampledData",
+            "Voltage.L1-N,Current.Import",
+            "Accepted",
+        ),
+        ("ports[0]/evse_current_limit", "16", "RebootRequired"),
+        ("ports[0]/evse_current_limit", "99", "Rejected"),
+        ("uplink/apn_name", "internet", "RebootRequired"),
+        ("ocpp/uri", "ws://h/x", "NotSupported"),
+        ("ports[0]/switch3to1phase/enable", "true", "NotSupported"),
+    ] {
+        assert_eq!(change(&central, key, value), expected, "{key}={value}");
+    }
+    let file: Value =
+        serde_json::from_str(&std::fs::read_to_string(bench.path("customer.json")).unwrap())
+            .unwrap();
+    assert_eq!(file["ocpp"]["ConnectionTimeOut"], 90);
+    assert_eq!(
+        file["ocpp"]["MeterValuesSampledData"],
+        json!(["Voltage.L1-N", "Current.Import"])
+    );
+    assert_eq!(file["ports"][0]["evse_current_limit"], 16);
+    assert_eq!(file["uplink"]["apn_name"], "internet");
+
+    bench.kill();
+    central.mark();
+    bench.run();
+    central
+        .wait_for("BootNotification", |_| true, SOON)
+        .unwrap();
+    for (key, value) in [
+        ("ConnectionTimeOut", "90"),
+        ("MeterValuesSampledData", "Voltage.L1-N,Current.Import"),
+        ("ports[0]/evse_current_limit", "16"),
+    ] {
+        assert_eq!(told(&central, key), value, "{key}");
+    }
+}
+
+// covers: OC-028
+#[test]
+fn without_configd_a_change_is_rejected_within_a_second() {
+    let central = central();
+    let bench = Bench::prepare(&format!("{}/CP1", central.uri()), json!({}));
+    bench.mqtt.write_nothing();
+    let mut bench = bench;
+    bench.run();
+    central
+        .wait_for("BootNotification", |_| true, SOON)
+        .unwrap();
+    let asked = Instant::now();
+    assert_eq!(change(&central, "ConnectionTimeOut", "90"), "Rejected");
+    assert!(
+        asked.elapsed() < Duration::from_millis(1_000),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!(told(&central, "ConnectionTimeOut"), "60");
+}
+
+// covers: CFG-017
+#[test]
+fn what_others_change_takes_effect_too() {
+    let central = central();
+    let bench = start(&central);
+    let changed = json!({"path": "ocpp/WebSocketPingInterval", "value": "77"});
+    bench.mqtt.publish(
+        "ci/global/configuration/changed",
+        &changed.to_string(),
+        false,
+    );
+    until("the change is known", || {
+        told(&central, "WebSocketPingInterval") == "77"
+    });
+}
+
+// covers: OC-056
+#[test]
+fn another_central_system_starts_without_the_old_transactions() {
+    let (first, second) = (central(), central());
+    let mut bench = start(&first);
+    bench.charge(&first);
+    assert_eq!(
+        change(&first, "CentralSystemURI", "wss://"),
+        "Rejected",
+        "a station must not lock itself out"
+    );
+    let uri = format!("{}/CP2", second.uri());
+    assert_eq!(change(&first, "CentralSystemURI", &uri), "RebootRequired");
+    first.mark();
+    first
+        .call(
+            "TriggerMessage",
+            json!({"requestedMessage": "Heartbeat"}),
+            SOON,
+        )
+        .unwrap();
+    first.wait_for("Heartbeat", |_| true, SOON).unwrap();
+    assert!(
+        second.handshakes().is_empty(),
+        "it changed before the reboot"
+    );
+
+    bench.kill();
+    bench.mqtt.station("idle", "A");
+    bench.run();
+    second
+        .wait_for(
+            "StatusNotification",
+            |status| status["connectorId"] == 1,
+            SOON,
+        )
+        .unwrap();
+    second
+        .call(
+            "TriggerMessage",
+            json!({"requestedMessage": "Heartbeat"}),
+            SOON,
+        )
+        .unwrap();
+    second.wait_for("Heartbeat", |_| true, SOON).unwrap();
+    assert_eq!(second.handshakes()[0].station, "CP2");
+    assert!(
+        second.calls("StopTransaction").is_empty(),
+        "of the other central system"
+    );
+    assert!(
+        bench.log().contains("stored transactions are erased"),
+        "without a word"
+    );
+}

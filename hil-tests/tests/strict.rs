@@ -1,0 +1,260 @@
+//! One full conversation with a central system that takes no frame which breaks the
+//! schemas: every call of OCPP 1.6 and its security extension, and two sessions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it fails"
+)]
+
+use std::process::Command;
+
+use hil_tests::{Bench, LATER, SOON, Settings, StrictCentralSystem, trace_directory};
+use serde_json::{Value, json};
+
+const PWM: &str = "port0/ci/charge/pwm/status";
+const SESSION: &str = "port0/session/state";
+const TAG: &str = "04A1B2C3D4";
+
+fn start() -> (StrictCentralSystem, Bench) {
+    let central = StrictCentralSystem::start(&trace_directory());
+    let settings = Settings::default()
+        .with_central_system(&central.uri())
+        .with(
+            "ocpp/MeterValuesSampledData",
+            json!(["Energy.Active.Import.Register", "Current.Import", "Voltage"]),
+        );
+    let bench = Bench::start(&settings);
+    central.expect("boot", |_| true, LATER);
+    status(&central, "Available");
+    (central, bench)
+}
+
+fn status(central: &StrictCentralSystem, expected: &str) {
+    let fits = |event: &Value| {
+        event["payload"]["connectorId"] == 1 && event["payload"]["status"] == expected
+    };
+    central.expect("status", fits, LATER);
+}
+
+fn accepted(central: &mut StrictCentralSystem, action: &str, payload: Value) {
+    let answer = central.call(action, payload.clone(), SOON);
+    assert_eq!(answer["status"], "Accepted", "{action} {payload}");
+}
+
+/// Any answer is right that strict mode takes; a feature that the station does not
+/// have must be refused by its proper code.
+fn answered(central: &mut StrictCentralSystem, action: &str, payload: Value) {
+    if let Err(error) = central.try_call(action, payload, SOON) {
+        let code = error["code"].as_str().unwrap();
+        assert!(
+            ["NotImplemented", "NotSupported"].contains(&code),
+            "{action}: {error}"
+        );
+    }
+}
+
+fn limit(amperes: u32, purpose: &str) -> Value {
+    json!({
+        "chargingProfileId": 7, "stackLevel": 0, "chargingProfilePurpose": purpose,
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": amperes }]
+        }
+    })
+}
+
+fn set_up(central: &mut StrictCentralSystem) {
+    central.call("GetConfiguration", json!({}), SOON);
+    let keys = json!({ "key": ["HeartbeatInterval", "NoSuchKey"] });
+    let answer = central.call("GetConfiguration", keys, SOON);
+    assert_eq!(answer["unknownKey"], json!(["NoSuchKey"]));
+    let key = json!({ "key": "MeterValueSampleInterval", "value": "10" });
+    accepted(central, "ChangeConfiguration", key);
+    let key = json!({ "key": "NoSuchKey", "value": "10" });
+    let answer = central.call("ChangeConfiguration", key, SOON);
+    assert_eq!(answer["status"], "NotSupported");
+
+    for (message, event) in [
+        ("StatusNotification", "status"),
+        ("Heartbeat", "heartbeat"),
+        ("MeterValues", "meter"),
+    ] {
+        central.mark();
+        let trigger = json!({ "requestedMessage": message, "connectorId": 1 });
+        accepted(central, "TriggerMessage", trigger);
+        central.expect(event, |_| true, SOON);
+    }
+    for (availability, expected) in [("Inoperative", "Unavailable"), ("Operative", "Available")] {
+        central.mark();
+        let change = json!({ "connectorId": 1, "type": availability });
+        accepted(central, "ChangeAvailability", change);
+        status(central, expected);
+    }
+}
+
+/// Calls whose answer depends on what the station has; none of them leads to a message.
+fn everything_else(central: &mut StrictCentralSystem) {
+    let far = "2037-01-01T00:00:00Z";
+    let hash = json!({
+        "hashAlgorithm": "SHA256", "issuerNameHash": "00", "issuerKeyHash": "00",
+        "serialNumber": "00"
+    });
+    for (action, payload) in [
+        ("GetLocalListVersion", json!({})),
+        (
+            "SendLocalList",
+            json!({ "listVersion": 1, "updateType": "Full", "localAuthorizationList":
+                [{ "idTag": "A", "idTagInfo": { "status": "Blocked" } }] }),
+        ),
+        (
+            "SendLocalList",
+            json!({ "listVersion": 2, "updateType": "Differential",
+                "localAuthorizationList": [{ "idTag": "A" }] }),
+        ),
+        ("ClearCache", json!({})),
+        (
+            "ReserveNow",
+            json!({ "connectorId": 1, "expiryDate": far, "idTag": TAG, "reservationId": 3 }),
+        ),
+        ("CancelReservation", json!({ "reservationId": 3 })),
+        (
+            "DataTransfer",
+            json!({ "vendorId": "nobody", "messageId": "x" }),
+        ),
+        ("UnlockConnector", json!({ "connectorId": 1 })),
+        (
+            "GetCompositeSchedule",
+            json!({ "connectorId": 1, "duration": 60, "chargingRateUnit": "A" }),
+        ),
+        (
+            "UpdateFirmware",
+            json!({ "location": "http://127.0.0.1:1/none", "retrieveDate": far }),
+        ),
+        (
+            "InstallCertificate",
+            json!({ "certificateType": "CentralSystemRootCertificate", "certificate": "none" }),
+        ),
+        (
+            "GetInstalledCertificateIds",
+            json!({ "certificateType": "CentralSystemRootCertificate" }),
+        ),
+        ("DeleteCertificate", json!({ "certificateHashData": hash })),
+        ("CertificateSigned", json!({ "certificateChain": "none" })),
+    ] {
+        answered(central, action, payload);
+    }
+}
+
+fn session_by_tag(central: &mut StrictCentralSystem, bench: &Bench) {
+    central.mark();
+    bench.plug_in();
+    status(central, "Preparing");
+    bench.swipe(TAG);
+    central.expect("authorize", |_| true, LATER);
+    let start = central.expect("start", |_| true, LATER);
+    let transaction = start["transactionId"].clone();
+    status(central, "Charging");
+    let profile = json!({ "connectorId": 1, "csChargingProfiles": limit(10, "TxProfile") });
+    accepted(central, "SetChargingProfile", profile);
+    bench.expect(PWM, "16.67", SOON);
+    answered(
+        central,
+        "GetCompositeSchedule",
+        json!({ "connectorId": 1, "duration": 600 }),
+    );
+    central.mark();
+    let profile = json!({ "connectorId": 1, "csChargingProfiles": limit(0, "TxDefaultProfile") });
+    accepted(central, "SetChargingProfile", profile);
+    accepted(central, "ClearChargingProfile", json!({ "connectorId": 1 }));
+    let trigger = json!({ "requestedMessage": "MeterValues", "connectorId": 1 });
+    accepted(central, "TriggerMessage", trigger);
+    central.expect("meter", |_| true, SOON);
+    let stop = json!({ "transactionId": transaction });
+    accepted(central, "RemoteStopTransaction", stop);
+    let stop = central.expect("stop", |_| true, LATER);
+    assert_eq!(stop["payload"]["transactionId"], transaction);
+    assert_eq!(stop["payload"]["reason"], "Remote");
+    bench.unplug();
+    status(central, "Available");
+}
+
+fn session_by_remote_start(central: &mut StrictCentralSystem, bench: &Bench) {
+    central.mark();
+    let start = json!({ "connectorId": 1, "idTag": TAG, "chargingProfile": limit(8, "TxProfile") });
+    accepted(central, "RemoteStartTransaction", start);
+    bench.plug_in();
+    bench.expect(SESSION, "charging", LATER);
+    bench.expect(PWM, "13.33", SOON);
+    central.expect("start", |_| true, LATER);
+    central.expect("meter", |_| true, LATER);
+    bench.unplug();
+    let stop = central.expect("stop", |_| true, LATER);
+    assert_eq!(stop["payload"]["reason"], "EVDisconnected");
+    status(central, "Available");
+}
+
+fn reset(central: &mut StrictCentralSystem, bench: &mut Bench) {
+    central.mark();
+    accepted(central, "Reset", json!({ "type": "Soft" }));
+    central.expect("disconnected", |_| true, LATER);
+    bench.stop_daemon("ocppd");
+    bench.start_daemon("ocppd");
+    central.expect("boot", |_| true, LATER);
+    status(central, "Available");
+}
+
+// covers: OC-015
+#[test]
+fn a_strict_central_system_takes_every_frame() {
+    let (mut central, mut bench) = start();
+    set_up(&mut central);
+    everything_else(&mut central);
+    session_by_tag(&mut central, &bench);
+    session_by_remote_start(&mut central, &bench);
+    reset(&mut central, &mut bench);
+    assert_eq!(central.complaints(), Vec::<String>::new());
+}
+
+/// Whether the judge of conversations finds nothing in one with these statuses, each
+/// answered or none.
+fn is_flawless(name: &str, statuses: &[&str], is_answered: bool) -> bool {
+    let directory = tempfile::tempdir().unwrap();
+    let report = |(number, status): (usize, &&str)| {
+        let payload = json!({ "connectorId": 1, "errorCode": "NoError", "status": status });
+        let id = number.to_string();
+        let line = |direction, message: Value| {
+            json!({ "timestamp": "2026-01-01T00:00:00Z", "connection": 1,
+                "direction": direction, "message": message })
+        };
+        let call = line("CS_TO_CSMS", json!([2, id, "StatusNotification", payload]));
+        let answer = line("CSMS_TO_CS", json!([3, id, {}]));
+        if is_answered {
+            format!("{call}\n{answer}\n")
+        } else {
+            format!("{call}\n")
+        }
+    };
+    let text: String = statuses.iter().enumerate().map(report).collect();
+    std::fs::write(directory.path().join(name), text).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/judges/traces.mjs");
+    let mut command = Command::new("node");
+    let output = command.arg(script).arg(directory.path()).output().unwrap();
+    output.status.success()
+}
+
+#[test]
+fn the_judge_of_conversations_sees_a_wrong_step() {
+    let right = [
+        "Available",
+        "Preparing",
+        "Charging",
+        "Finishing",
+        "Available",
+    ];
+    assert!(is_flawless("a.jsonl", &right, true));
+    assert!(!is_flawless("a.jsonl", &["Available", "Finishing"], true));
+    // The central system's fault is of interest in an undisturbed run only.
+    assert!(is_flawless("a.jsonl", &right, false));
+    assert!(!is_flawless("strict-a.jsonl", &right, false));
+}

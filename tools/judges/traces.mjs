@@ -1,0 +1,93 @@
+// Judge recorded OCPP conversations by the rules of @ocpp-debugkit/toolkit.
+//
+// Usage: node traces.mjs DIRECTORY, with MODE3_NODE_JUDGES naming the directory whose
+// node_modules has the toolkit. The traces are those that frames.py describes.
+//
+// The toolkit judges a station and its central system together, as an operator sees
+// them. Most tests disturb one of the two on purpose, so of such a trace only what
+// the station alone answers for is judged. A trace whose name begins with `strict-`
+// is of an undisturbed run: there every rule counts.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const judges = createRequire(join(process.env.MODE3_NODE_JUDGES ?? ".", "package.json"));
+const toolkit = judges.resolve("@ocpp-debugkit/toolkit/package.json").replace("package.json", "");
+const { buildSessionTimeline, detectFailures, parseTrace } = await import(
+  pathToFileURL(join(toolkit, "dist/core/index.js"))
+);
+
+// The station's conduct, whatever the test does to it.
+const CONDUCT = new Set([
+  "HEARTBEAT_INTERVAL_VIOLATION",
+  "INVALID_STOP_REASON",
+  "METER_VALUE_ANOMALY",
+  "SLOW_RESPONSE",
+  "STATUS_TRANSITION_VIOLATION",
+  "UNEXPECTED_START",
+  "UNREADABLE",
+]);
+// What even an undisturbed run does: no test has a minute for a session, or five
+// between two boots.
+const IMPATIENCE = new Set(["REPEATED_BOOT_NOTIFICATION", "SUSPICIOUS_SESSION_DURATION"]);
+
+function judge(name, lines) {
+  const isUndisturbed = name.startsWith("strict-");
+  const entries = lines.filter(Boolean).map(JSON.parse);
+  const judged = entries.filter((entry) => !entry.hostile);
+  const whole = failuresOf(judged).filter(
+    (failure) => failure.code !== "STATUS_TRANSITION_VIOLATION",
+  );
+  // What a station does while nobody hears it is no step that it took.
+  const connections = new Set(judged.map((entry) => entry.connection));
+  const steps = [...connections].flatMap((connection) =>
+    failuresOf(judged.filter((entry) => entry.connection === connection)).filter(
+      (failure) => failure.code === "STATUS_TRANSITION_VIOLATION" && !isRepetition(failure),
+    ),
+  );
+  const complaints = [...whole, ...steps].filter((failure) => {
+    if (failure.code === "SLOW_RESPONSE" && !failure.isOurs) return isUndisturbed;
+    return isUndisturbed ? !IMPATIENCE.has(failure.code) : CONDUCT.has(failure.code);
+  });
+  return { frames: judged.length, complaints };
+}
+
+function failuresOf(entries) {
+  if (entries.length === 0) return [];
+  const trace = parseTrace(entries.map((entry) => JSON.stringify(entry)).join("\n"));
+  if (trace.warnings?.length) {
+    const [{ message }] = trace.warnings;
+    return [{ code: "UNREADABLE", description: message, severity: "critical", isOurs: true }];
+  }
+  const directions = new Map(trace.events.map((event) => [event.id, event.direction]));
+  return detectFailures(trace.events, buildSessionTimeline(trace.events)).map((failure) => ({
+    ...failure,
+    // Whether the call behind it was the central system's, so that the station answers.
+    isOurs: directions.get(failure.eventIds[0]) === "CSMS_TO_CS",
+  }));
+}
+
+// After a boot or a trigger the same state is reported once more.
+function isRepetition(failure) {
+  const [, before, after] = /from "(\w+)" to "(\w+)"/.exec(failure.description) ?? [];
+  return before !== undefined && before === after;
+}
+
+const [directory] = process.argv.slice(2);
+const names = readdirSync(directory)
+  .filter((name) => name.endsWith(".jsonl"))
+  .sort();
+let frames = 0;
+let complaints = 0;
+for (const name of names) {
+  const verdict = judge(name, readFileSync(join(directory, name), "utf8").split("\n"));
+  frames += verdict.frames;
+  for (const { code, description } of verdict.complaints) {
+    complaints += 1;
+    console.log(`${name}: ${code}: ${description}`);
+  }
+}
+console.log(`@ocpp-debugkit: ${names.length} traces, ${frames} frames, ${complaints} complaints`);
+process.exitCode = complaints > 0 || frames === 0 ? 1 : 0;
