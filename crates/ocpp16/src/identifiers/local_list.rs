@@ -18,8 +18,8 @@ pub(crate) enum Refusal {
     VersionMismatch,
 }
 
-/// In memory, because a card must not wait for the flash: less than 100 bytes an entry on the
-/// board.
+/// In memory, because a card must not wait for the flash: by the sizes of its types some 100 bytes
+/// an entry on the board.
 #[derive(Debug, Default)]
 pub(crate) struct LocalList {
     version: i64,
