@@ -26,6 +26,7 @@ pub const LATER: Duration = Duration::from_secs(25);
 #[derive(Clone, Debug)]
 pub struct Settings {
     customer: Value,
+    meter_model: &'static str,
 }
 
 impl Default for Settings {
@@ -46,6 +47,7 @@ impl Default for Settings {
                 }],
                 "ocpp": { "enable": false }
             }),
+            meter_model: "eastron/sdm630",
         }
     }
 }
@@ -65,6 +67,18 @@ impl Settings {
         }
         place[name] = value.into();
         self
+    }
+
+    /// With another meter: a model of the simulator, and the protocol that reads it.
+    #[must_use]
+    pub fn with_meter(self, meter_model: &'static str, protocol: &str) -> Self {
+        let settings = self
+            .with("ports[0]/meter/protocol", protocol)
+            .with("ports[0]/meter/address", 1);
+        Self {
+            meter_model,
+            ..settings
+        }
     }
 
     /// Connected to a central system at `uri` (without the identity), authorised by it.
@@ -113,7 +127,7 @@ impl Bench {
         station.plant().rotary = RotarySwitch::At(0xD);
         let meter = MeterPort::start(
             MeterConfig {
-                model: "eastron/sdm630".into(),
+                model: settings.meter_model.into(),
                 address: 1,
                 link: None,
             },

@@ -59,3 +59,27 @@ fn the_feedback_of_a_residual_current_device_must_not_float() {
     let demanded = "The RCD's feedback line must not float: it needs the pull resistor";
     assert!(words.contains(demanded));
 }
+
+#[test]
+fn every_test_that_the_field_faults_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = root.join("docs/explanation/field-faults.md");
+    let page = std::fs::read_to_string(page).expect("a readable page");
+    let mut missing = Vec::new();
+    let mut faults = std::collections::BTreeSet::new();
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let number = row.split('|').nth(1).map(str::trim).unwrap_or_default();
+        faults.extend(number.parse::<u32>());
+        let named = row.split('`').filter_map(|word| word.split_once(".rs::"));
+        for (file, function) in named {
+            let text = std::fs::read_to_string(root.join(format!("{file}.rs"))).unwrap_or_default();
+            if !text.contains(&format!("#[test]\n    fn {function}()"))
+                && !text.contains(&format!("#[test]\nfn {function}()"))
+            {
+                missing.push(format!("{file}.rs::{function}"));
+            }
+        }
+    }
+    assert!(faults.into_iter().eq(1..=50), "one row for each of the 50");
+    assert!(missing.is_empty(), "{missing:#?}");
+}

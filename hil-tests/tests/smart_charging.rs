@@ -195,3 +195,36 @@ fn calls_before_the_boot_answer_are_answered() {
     start_by_card(&bench, &central);
     assert_eq!(central.complaints(), Vec::<String>::new());
 }
+
+// covers: OSM-029, OSM-030
+#[test]
+fn the_lower_of_the_central_systems_and_the_local_limit_is_offered() {
+    const OFFERED: &str = "port0/ci/evse/basic/offered_current_limit";
+    let mut central = PythonCentralSystem::start(&trace_directory(), &[]);
+    let settings = Settings::default()
+        .with_central_system(&central.uri())
+        .with("ports[0]/failsafe_current_limit", 10);
+    let bench = Bench::start(&settings);
+    status(&central, "Available");
+    bench.expect(OFFERED, "10.0", SOON);
+    let mut limit = |amperes: u32| {
+        assert_eq!(central.limit_current(amperes, SOON)["status"], "Accepted");
+        let text = format!("{amperes}.0");
+        bench.expect("ci/evse/basic/maxcurrentlimit", &text, SOON);
+    };
+    limit(13);
+    bench.expect(OFFERED, "13.0", SOON);
+    let local = |amperes: &str| {
+        let topic = "ci/global/dyn_current_limit/me";
+        bench.observer.publish_raw(topic, amperes, true);
+    };
+    local("8");
+    bench.expect(OFFERED, "8.0", SOON);
+    limit(6);
+    bench.expect(OFFERED, "6.0", SOON);
+    local("20");
+    limit(16);
+    bench.expect(OFFERED, "16.0", SOON);
+    limit(0);
+    bench.expect(OFFERED, "0.0", SOON);
+}

@@ -374,3 +374,29 @@ fn unlocking_ends_the_transaction_and_frees_the_plug() {
     bench.expect(SESSION, "idle", LATER);
     assert_each_once(&central, 1);
 }
+
+#[test]
+fn an_ev_that_is_plugged_in_again_at_once_gets_a_session_of_its_own() {
+    let central = central_system();
+    let bench = Bench::start(&settings(&central));
+    central.wait_connected(LATER).unwrap();
+    for _ in 0..2 {
+        bench.plug_in();
+        bench.expect("port0/ci/charge/cp/status", "B", SOON);
+        swipe_until(&bench, is_running);
+        central.mark();
+        bench.unplug();
+        // The transaction still waits for its closing reading.
+        bench.plug_in();
+        central
+            .wait_for("StopTransaction", |_| true, LATER)
+            .unwrap();
+        let preparing = |report: &Value| report["status"] == "Preparing";
+        central
+            .wait_for("StatusNotification", preparing, LATER)
+            .unwrap();
+        bench.unplug();
+        bench.expect(SESSION, "idle", LATER);
+    }
+    assert_each_once(&central, 2);
+}

@@ -1,6 +1,6 @@
 //! The board's sequences: peak sampling, duty cycle changes, order of writes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evse_core::{
     Actuation, DigitalOutputs, Inputs, LockDrive, PilotOutput, PilotPeaks, RotaryPosition, Sample,
@@ -16,10 +16,9 @@ use crate::{Board, BoardError};
 const PEAK_RESET: Duration = Duration::from_micros(1500);
 /// The peak detectors see at least two pilot periods.
 const PEAK_SETTLE: Duration = Duration::from_millis(2);
-/// In one round of so many the detectors are also read while they are in reset, which
-/// tells a channel that is frozen. Often enough for the machine, which wants to see it
-/// within 250 ms, at a tenth of the conversions.
-const ROUNDS_PER_LOOK: u8 = 4;
+/// So often the detectors are also read while they are in reset, which tells a channel
+/// that is frozen. The machine wants to see it within 250 ms, however late the rounds are.
+const LOOK: Duration = Duration::from_millis(40);
 /// Steady +12 V before the output is released, so that state E starts with a
 /// falling edge of known height.
 const RELEASE_LEAD: Duration = Duration::from_millis(2);
@@ -29,8 +28,8 @@ pub struct Driver<E> {
     electrics: E,
     in_use: DigitalOutputs,
     written: Written,
-    /// Rounds until the detectors are read in reset again.
-    until_look: u8,
+    /// When the detectors were last read in reset.
+    looked: Option<Instant>,
 }
 
 /// What one round converts.
@@ -58,7 +57,7 @@ impl<E: Electrics> Driver<E> {
             electrics,
             in_use,
             written: Written::default(),
-            until_look: 0,
+            looked: None,
         }
     }
 
@@ -87,16 +86,11 @@ impl<E: Electrics> Driver<E> {
         };
         self.electrics.set_lines(reset(true))?;
         hold(PEAK_RESET);
-        let in_reset = match self.until_look.checked_sub(1) {
-            Some(left) => {
-                self.until_look = left;
-                None
-            }
-            None => {
-                self.until_look = ROUNDS_PER_LOOK - 1;
-                Some(self.electrics.pilot_counts())
-            }
-        };
+        let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
+        let in_reset = is_due.then(|| self.electrics.pilot_counts());
+        if is_due {
+            self.looked = Some(Instant::now());
+        }
         self.electrics.set_lines(reset(false))?;
         hold(PEAK_SETTLE);
         Ok(in_reset)
@@ -428,20 +422,30 @@ mod tests {
     }
 
     #[test]
-    fn detectors_are_read_in_reset_in_one_round_of_four() {
+    fn detectors_are_read_in_reset_every_40_ms() {
         let (mut driver, _, refused) = driver();
         let near_0_v = PilotPeaks {
             positive: Millivolts(-2),
             negative: Millivolts(-2),
         };
-        for round in 0..12 {
-            let expected = (round % 4 == 0).then_some(Ok(near_0_v));
-            assert_eq!(driver.sample().pilot_in_reset, expected, "{round}");
+        let mut start = Instant::now();
+        assert_eq!(driver.sample().pilot_in_reset, Some(Ok(near_0_v)));
+        for _ in 0..3 {
+            let mut round = Instant::now();
+            while driver.sample().pilot_in_reset.is_none() {
+                round = Instant::now();
+            }
+            assert!(start.elapsed() >= LOOK, "not more often");
+            start = round;
         }
         *refused.lock().unwrap() = Some(OutputLine::CpPositivePeakReset);
-        for _ in 0..4 {
-            assert_eq!(driver.sample().pilot_in_reset, None, "not in reset");
-        }
+        hold(LOOK);
+        assert_eq!(driver.sample().pilot_in_reset, None, "not in reset");
+        *refused.lock().unwrap() = None;
+        assert!(
+            driver.sample().pilot_in_reset.is_some(),
+            "late, but at once"
+        );
     }
 
     #[test]

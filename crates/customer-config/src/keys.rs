@@ -40,7 +40,7 @@ pub fn find(path: &str) -> Option<&'static Key> {
 /// Path and key of customer.json behind an OCPP configuration key; `None` when there is none
 /// or OCPP has no access to it.
 ///
-/// Keys below `ocpp/` are known by their last part, all others by their path (the guide
+/// Keys of guide table 6 are known by their last part, all others by their path (the guide
 /// leaves the names open), `ocpp/uri` as `CentralSystemURI` only.
 pub fn find_by_ocpp_name(name: &str) -> Option<(String, &'static Key)> {
     let own = customer().find(|key| key.ocpp_name() == Some(name));

@@ -146,6 +146,8 @@ fn ocpp_reaches_exactly_what_the_guide_lets_it() {
                 Some(row.path.trim_start_matches("ocpp/")),
             ),
             "read" => (OcppAccess::Read, Some(row.path.trim_start_matches("ocpp/"))),
+            // No key of guide table 6, so known as all others are.
+            "path" => (OcppAccess::ReadWrite, Some(row.path)),
             "alias" => (OcppAccess::ReadWrite, Some("CentralSystemURI")),
             _ => (OcppAccess::None, None),
         };

@@ -128,9 +128,6 @@ impl Pilot {
                     self.detectors.observe(now, in_reset, peaks);
                 }
                 match driven {
-                    PilotOutput::Duty(_) if self.detectors.are_frozen(now) => {
-                        Reading::Fault(PilotFault::Frozen)
-                    }
                     PilotOutput::Duty(duty) => self.bands.read(peaks, duty),
                     // Nothing is driven, so nothing can be learnt of the EV.
                     PilotOutput::Released => {
@@ -531,6 +528,9 @@ mod tests {
     fn a_request_counts_after_two_rounds_under_an_offer() {
         let c1 = after(PLUS, &[(5_900, 60); 5]);
         assert!(c1.energy_requested() && !c1.answers_offer());
+        let b = (8_957, -11_615);
+        let once = after(OFFER, &[b, b, (5_900, -11_625)]);
+        assert!(!once.energy_requested() && !once.answers_offer());
         let mut pilot = c1;
         pilot.observe(Millis(60), &round(5_900, -11_625), OFFER);
         assert!(!pilot.answers_offer());

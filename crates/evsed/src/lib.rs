@@ -16,6 +16,7 @@ mod requests;
 mod safe_state;
 mod status_light;
 
+use board::Board;
 use daemon_kit::{Bus, Context, DaemonOption, Error, Event};
 use evse_core::{Config, Grant, Request, SecondRelay, VentilationControl};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -64,10 +65,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         &configuration::board(&customer, &config, lines.used()),
     )
     .map_err(|error| Error::failed(format!("open board {name}"), error))?;
-    // Whatever ran before: relays open before anything else.
-    board
-        .apply(&config.safe())
-        .map_err(|error| Error::failed("begin in the safe state", error))?;
+    begin_safe(board.as_mut(), &config)?;
     configuration::connect_grid(&mut config, &customer, directory, board.as_mut())?;
 
     let mut publications = Publications::new(context.bus.publisher(), &config);
@@ -139,6 +137,17 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
     status_light::show(indicator.as_ref(), false);
     tracing::info!("stopped with relays open");
     Ok(())
+}
+
+/// Whatever ran before: relays open before anything else. A board that was late once is
+/// asked again here, because a restart would leave them as they are for a second.
+fn begin_safe(board: &mut dyn Board, config: &Config) -> Result<(), Error> {
+    const RETRIES: usize = 4;
+    let mut begun = board.apply(&config.safe());
+    for _ in 0..RETRIES {
+        begun = begun.or_else(|_| board.apply(&config.safe()));
+    }
+    begun.map_err(|error| Error::failed("begin in the safe state", error))
 }
 
 fn subscribe(bus: &Bus, config: &Config) {

@@ -109,6 +109,26 @@ mod tests {
     use super::*;
     use crate::maps::SDM630;
 
+    #[test]
+    fn a_retained_request_is_old_and_acts_no_more() {
+        let text = r#"{"action":"end","reference":"1-2","id_tag":"driver","started":"2026-03-01T12:00:00Z","time":"2026-03-01T12:00:05.500Z"}"#;
+        let message = |retained, payload: &str| Message {
+            topic: METERING_SIGNED_REQUEST.name().to_owned(),
+            payload: payload.as_bytes().to_vec().into(),
+            retained,
+        };
+        let now = Instant::now();
+        let heard = request(&message(false, text), now).unwrap();
+        assert_eq!(heard.reference, "1-2");
+        assert_eq!(heard.order.action, Action::End);
+        assert_eq!(
+            (heard.order.started, heard.order.time),
+            (1_772_366_400, 1_772_366_405)
+        );
+        assert_eq!(request(&message(true, text), now), None);
+        assert_eq!(request(&message(false, "{}"), now), None);
+    }
+
     // covers: MET-015
     #[test]
     fn a_single_phase_meter_publishes_l1_and_no_other_phase() {

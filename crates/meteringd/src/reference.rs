@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use rs485::{Parity, ReadFunction};
 
-use crate::maps::{Confidence, METER_CODES, Model, Phase, Quantity, Read, Register};
+use crate::maps::{
+    Confidence, METER_CODES, Model, Phase, Quantity, Read, Register, SIGNING_METERS, Signing,
+};
 use crate::protocol::{Detection, PROTOCOLS, Protocol, models};
 
 /// The text of `docs/reference/meters.md`.
@@ -21,6 +23,10 @@ pub fn reference_page() -> String {
     }
     for model in models() {
         model_section(&mut page, model);
+    }
+    page.push_str(SIGNED_METERING);
+    for (protocol, name, signing) in SIGNING_METERS {
+        signing_section(&mut page, protocol, name, signing);
     }
     page
 }
@@ -63,6 +69,32 @@ voltage at L2 is taken for an SDM630, one without for an SDM230, and the log say
 | code | model | source |
 |---|---|---|
 ";
+
+const SIGNED_METERING: &str = "
+## Signed metering
+
+A meter signs when it calls itself as below. What is done with these registers says
+[signed metering](../how-to/signed-metering.md); they are holding registers, in decimal numbers as
+the makers have them.
+";
+
+fn signing_section(page: &mut String, protocol: &str, name: &str, signing: &Signing) {
+    let (source, sure) = signing.provenance();
+    let sure = confidence(sure);
+    let _ = write!(
+        page,
+        "\n### {name}\n\n`{protocol}`. Source: {source}; confidence {sure}.\n\n\
+         | registers | content |\n|---|---|\n"
+    );
+    for field in signing.fields() {
+        let first = field.address;
+        let registers = match field.words {
+            1 => first.to_string(),
+            words => format!("{first} to {}", first + words - 1),
+        };
+        let _ = writeln!(page, "| {registers} | {} |", field.meaning);
+    }
+}
 
 fn protocol_row(page: &mut String, protocol: &Protocol) {
     let parity = match protocol.parity {

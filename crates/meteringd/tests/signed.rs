@@ -276,6 +276,28 @@ async fn a_bsm_signs_a_snapshot_at_begin_and_end() {
     assert!(message(&end).contains("\"TX\":\"E\",\"RV\":40,"), "{end}");
 }
 
+#[tokio::test]
+async fn an_independent_reader_finds_the_same_record_and_key() {
+    let judges = std::env::var_os("MODE3_JUDGES")
+        .unwrap_or_else(|| panic!("MODE3_JUDGES names no Python interpreter: run ./dev test"));
+    for (model, protocol) in [("iskra/wm3m4c", "iskra"), ("sunspec/bsm-ws36a", "sunspec")] {
+        let mut bench = Bench::new(model, protocol).await;
+        let begin = bench.sign(Action::Begin, NOW, NOW).await.unwrap();
+        let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/judges/signed.py");
+        let output = std::process::Command::new(&judges)
+            .arg(judge)
+            .arg(bench.port.path())
+            .args(["1", model])
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{model}: {complaint}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines, [&bench.key, &begin], "{model}");
+    }
+}
+
 #[test]
 fn published_records_are_signed_by_their_published_keys() {
     let table = include_str!("published_records.csv");

@@ -41,8 +41,24 @@ pub enum Fault {
     PersistenceOpenFailed,
     /// The database can't be written (guide 3.3.4.19).
     PersistenceReadOnly,
-    /// A transaction or message can't be stored (guide 3.3.4.27).
+    /// A change can't be begun or committed (guide 3.3.4.27).
     PersistenceTransactionFailed,
+    /// A broken database can't be set aside (guide 3.3.4.18).
+    PersistenceUnlinkDenied,
+    /// The database is damaged, or holds what no version of this program wrote (guide 3.3.4.20).
+    PersistenceInvalidType,
+    /// What belongs to another central system can't be erased (guide 3.3.4.22).
+    PersistenceClearError,
+    /// The database can't be read (guide 3.3.4.24).
+    PersistencePrepareFailed,
+    /// A record can't be changed (guide 3.3.4.25).
+    PersistenceUpdateFailed,
+    /// The tables can't be created or migrated (guide 3.3.4.28).
+    PersistenceCreateFailed,
+    /// A record can't be added (guide 3.3.4.29).
+    PersistenceInsertFailed,
+    /// A record can't be removed (guide 3.3.4.30).
+    PersistenceDeleteFailed,
     /// Too many transactions wait for delivery (guide 3.3.4.31).
     PersistenceTooManyTransactions,
     /// The central system contradicts the local list (guide 3.3.4.33).
@@ -55,6 +71,9 @@ pub enum Fault {
     ProximityChanged,
     /// The EV needs ventilation, and there is none; ours, ranked as the guide's unnumbered ones.
     Ventilation,
+    /// The EVSE offers more than the central system allows; ours, ranked as the guide's unnumbered
+    /// ones.
+    ChargingLimitNotApplied,
     /// Any other fault of the EVSE that prevents charging; ours, ranked last.
     Evse,
 }
@@ -92,6 +111,7 @@ impl Fault {
             station,
             blocks,
         };
+        let persistence = |vendor_code| row(Code::OtherError, vendor_code, 15, true, true);
         match self {
             Self::Contactor => row(Code::PowerSwitchFailure, "", 1, false, true),
             Self::PlugLockMotorCapNotCharged => row(
@@ -147,33 +167,45 @@ impl Fault {
             Self::RcdRecloserFailure => {
                 row(Code::OtherError, "RcdRecloserFailure", 14, false, false)
             }
-            Self::PersistenceOpenFailed => {
-                row(Code::OtherError, "PersistenceOpenFailed", 15, true, true)
-            }
-            Self::PersistenceReadOnly => {
-                row(Code::OtherError, "PersistenceReadOnly", 15, true, true)
-            }
-            Self::PersistenceTransactionFailed => row(
-                Code::OtherError,
-                "PersistenceTransactionFailed",
-                15,
-                true,
-                true,
-            ),
-            Self::PersistenceTooManyTransactions => row(
-                Code::OtherError,
-                "PersistenceTooManyTransactions",
-                15,
-                true,
-                true,
-            ),
+            Self::PersistenceOpenFailed => persistence("PersistenceOpenFailed"),
+            Self::PersistenceReadOnly => persistence("PersistenceReadOnly"),
+            Self::PersistenceTransactionFailed => persistence("PersistenceTransactionFailed"),
+            Self::PersistenceUnlinkDenied => persistence("PersistenceUnlinkDenied"),
+            Self::PersistenceInvalidType => persistence("PersistenceInvalidType"),
+            Self::PersistenceClearError => persistence("PersistenceClearError"),
+            Self::PersistencePrepareFailed => persistence("PersistencePrepareFailed"),
+            Self::PersistenceUpdateFailed => persistence("PersistenceUpdateFailed"),
+            Self::PersistenceCreateFailed => persistence("PersistenceCreateFailed"),
+            Self::PersistenceInsertFailed => persistence("PersistenceInsertFailed"),
+            Self::PersistenceDeleteFailed => persistence("PersistenceDeleteFailed"),
+            Self::PersistenceTooManyTransactions => persistence("PersistenceTooManyTransactions"),
             Self::LocalListConflict => row(Code::LocalListConflict, "", 16, true, false),
             Self::ProximityNoCable => row(Code::OtherError, "ProximityNoCable", 17, false, true),
             Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
             Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
             Self::Ventilation => row(Code::OtherError, "VentilationUnavailable", 17, false, false),
+            Self::ChargingLimitNotApplied => row(
+                Code::OtherError,
+                "ChargingLimitNotApplied",
+                17,
+                false,
+                false,
+            ),
             Self::Evse => row(Code::InternalError, "", 18, false, true),
         }
+    }
+}
+
+impl Fault {
+    /// Whether a running charge pauses while it lasts: what it uses can't be recorded (guide
+    /// 3.3.4.24, 25 and 29). With the other persistence errors only a new one can't begin.
+    pub(crate) fn interrupts(self) -> bool {
+        matches!(
+            self,
+            Self::PersistencePrepareFailed
+                | Self::PersistenceUpdateFailed
+                | Self::PersistenceInsertFailed
+        )
     }
 }
 
@@ -190,7 +222,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 26] = [
+    const ALL: [Fault; 35] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -210,12 +242,21 @@ mod tests {
         Fault::PersistenceOpenFailed,
         Fault::PersistenceReadOnly,
         Fault::PersistenceTransactionFailed,
+        Fault::PersistenceUnlinkDenied,
+        Fault::PersistenceInvalidType,
+        Fault::PersistenceClearError,
+        Fault::PersistencePrepareFailed,
+        Fault::PersistenceUpdateFailed,
+        Fault::PersistenceCreateFailed,
+        Fault::PersistenceInsertFailed,
+        Fault::PersistenceDeleteFailed,
         Fault::PersistenceTooManyTransactions,
         Fault::LocalListConflict,
         Fault::ProximityNoCable,
         Fault::ProximityInvalid,
         Fault::ProximityChanged,
         Fault::Ventilation,
+        Fault::ChargingLimitNotApplied,
         Fault::Evse,
     ];
 
@@ -305,30 +346,6 @@ mod tests {
                 "RcdRecloserFailure",
                 14,
             ),
-            (
-                Fault::PersistenceOpenFailed,
-                Code::OtherError,
-                "PersistenceOpenFailed",
-                15,
-            ),
-            (
-                Fault::PersistenceReadOnly,
-                Code::OtherError,
-                "PersistenceReadOnly",
-                15,
-            ),
-            (
-                Fault::PersistenceTransactionFailed,
-                Code::OtherError,
-                "PersistenceTransactionFailed",
-                15,
-            ),
-            (
-                Fault::PersistenceTooManyTransactions,
-                Code::OtherError,
-                "PersistenceTooManyTransactions",
-                15,
-            ),
         ];
         for (fault, code, vendor_code, priority) in rows {
             let report = fault.report();
@@ -337,12 +354,23 @@ mod tests {
                 (code, vendor_code, priority)
             );
         }
+        for fault in ALL {
+            // The words of the guide are the names here.
+            let name = format!("{fault:?}");
+            if name.starts_with("Persistence") {
+                let report = fault.report();
+                assert_eq!((report.vendor_code, report.priority), (&*name, 15));
+                assert_eq!(report.code, Code::OtherError);
+                assert!(report.station && report.blocks, "{name}");
+            }
+        }
         // The guide gives these no number; they rank below the numbered ones.
         for (fault, vendor_code) in [
             (Fault::ProximityNoCable, "ProximityNoCable"),
             (Fault::ProximityInvalid, "ProximityInvalid"),
             (Fault::ProximityChanged, "ProximityChanged"),
             (Fault::Ventilation, "VentilationUnavailable"),
+            (Fault::ChargingLimitNotApplied, "ChargingLimitNotApplied"),
         ] {
             let report = fault.report();
             assert_eq!(

@@ -21,8 +21,8 @@ mod time;
 mod transaction;
 
 pub use charge_point::{
-    ChargePoint, EvseSession, Input, Output, RecloserRefusal, RecloserState, Settings, Station,
-    Transfer, TransferAnswer, TransferRoute, UnlockStatus,
+    ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
+    SignedRequest, Station, Transfer, TransferAnswer, TransferRoute, UnlockStatus,
 };
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
@@ -33,7 +33,7 @@ pub use message::answer::{AuthorizationStatus, IdTagInfo};
 pub use message::incoming::local_list::{ListUpdate, LocalEntry};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
-    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction,
+    Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction, ValueFormat,
 };
 pub use metering::Reading;
 pub use profile::{
@@ -42,4 +42,6 @@ pub use profile::{
 pub use reference::reference_page;
 pub use reservation::Reservation;
 pub use time::{Millis, Time, Timestamp};
-pub use transaction::{Body, Change, End, QueuedMessage, Stored, Transaction};
+pub use transaction::{
+    Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,
+};

@@ -31,6 +31,15 @@ impl Reading {
     }
 }
 
+/// What the EVSE offers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Offered {
+    /// Per phase.
+    pub current: DeciAmperes,
+    /// Phases in use; `None` where only the meter can tell.
+    pub phases: Option<u8>,
+}
+
 /// The quantities of guide 3.3.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measurand {
@@ -96,10 +105,11 @@ impl Measurand {
     }
 
     /// Values with their phase; total ones without. In a single-phase system there are no phases.
-    fn values(self, reading: &Reading, offered: DeciAmperes) -> Vec<(Option<&'static str>, f64)> {
+    fn values(self, reading: &Reading, offered: Offered) -> Vec<(Option<&'static str>, f64)> {
         let three_phase = reading.three_phase();
-        let offered = offered.amperes();
-        let total_offered = if three_phase { 3.0 * offered } else { offered };
+        let phases = offered.phases.unwrap_or(if three_phase { 3 } else { 1 });
+        let offered = offered.current.amperes();
+        let total_offered = f64::from(phases) * offered;
         let (by_phase, total) = match self {
             Self::EnergyActiveImportRegister => {
                 #[allow(
@@ -111,7 +121,11 @@ impl Measurand {
             }
             Self::Frequency => ([None; 3], reading.frequency_hz),
             Self::PowerOffered => ([None; 3], Some(total_offered * NOMINAL_VOLTAGE)),
-            Self::CurrentOffered => ([Some(offered); 3], Some(total_offered)),
+            Self::CurrentOffered => {
+                // Where one phase is in use, the others offer nothing that could be told.
+                let others = (phases > 1).then_some(offered);
+                ([Some(offered), others, others], Some(total_offered))
+            }
             Self::CurrentImport => (reading.current_phase_a, reading.current_a),
             Self::PowerActiveImport => (
                 reading.power_phase_w,
@@ -190,7 +204,11 @@ impl Selection {
 
     /// Whether the meter delivers it.
     pub(crate) fn delivered(self, reading: &Reading) -> bool {
-        let values = self.measurand.values(reading, DeciAmperes(0));
+        let nothing = Offered {
+            current: DeciAmperes(0),
+            phases: None,
+        };
+        let values = self.measurand.values(reading, nothing);
         values
             .iter()
             .any(|(phase, _)| self.phase.is_none() || *phase == self.phase)
@@ -200,7 +218,7 @@ impl Selection {
 /// The sampled values of one instant in the order of the list, each once.
 pub(crate) fn sample(
     reading: &Reading,
-    offered: DeciAmperes,
+    offered: Offered,
     list: &[Selection],
     context: ReadingContext,
 ) -> Vec<SampledValue> {
@@ -217,6 +235,7 @@ pub(crate) fn sample(
                     // Adding zero turns the text "-0" into "0".
                     value: format!("{:.*}", selection.measurand.decimals(), value + 0.0),
                     context,
+                    format: None,
                     measurand: name.to_owned(),
                     phase: phase.map(str::to_owned),
                     unit: selection.measurand.unit().map(str::to_owned),
@@ -254,24 +273,27 @@ mod tests {
     }
 
     fn shown(reading: &Reading, list: &str) -> Vec<String> {
+        shown_with(reading, None, list)
+    }
+
+    fn shown_with(reading: &Reading, phases: Option<u8>, list: &str) -> Vec<String> {
         let list = Selection::parse_list(list).unwrap();
-        sample(
-            reading,
-            DeciAmperes(160),
-            &list,
-            ReadingContext::SamplePeriodic,
-        )
-        .iter()
-        .map(|v| {
-            format!(
-                "{}{}={}{}",
-                v.measurand,
-                v.phase.as_ref().map_or(String::new(), |p| format!(".{p}")),
-                v.value,
-                v.unit.as_deref().unwrap_or("")
-            )
-        })
-        .collect()
+        let offered = Offered {
+            current: DeciAmperes(160),
+            phases,
+        };
+        sample(reading, offered, &list, ReadingContext::SamplePeriodic)
+            .iter()
+            .map(|v| {
+                format!(
+                    "{}{}={}{}",
+                    v.measurand,
+                    v.phase.as_ref().map_or(String::new(), |p| format!(".{p}")),
+                    v.value,
+                    v.unit.as_deref().unwrap_or("")
+                )
+            })
+            .collect()
     }
 
     // covers: MET-032, MET-034, MET-035, MET-036, MET-037, MET-038, MET-039
@@ -342,6 +364,38 @@ mod tests {
                 "Power.Offered=3680W",
             ]
         );
+    }
+
+    // covers: PH-022
+    #[test]
+    fn what_is_offered_follows_the_phases_in_use() {
+        let list = "Current.Offered,Power.Offered";
+        for (phases, expected) in [
+            (
+                Some(1),
+                vec![
+                    "Current.Offered.L1=16.0A",
+                    "Current.Offered=16.0A",
+                    "Power.Offered=3680W",
+                ],
+            ),
+            (
+                Some(3),
+                vec![
+                    "Current.Offered.L1=16.0A",
+                    "Current.Offered.L2=16.0A",
+                    "Current.Offered.L3=16.0A",
+                    "Current.Offered=48.0A",
+                    "Power.Offered=11040W",
+                ],
+            ),
+        ] {
+            assert_eq!(shown_with(&three_phase(), phases, list), expected);
+            assert_eq!(
+                shown_with(&three_phase(), phases, "Current.Offered.L2").len(),
+                usize::from(phases == Some(3))
+            );
+        }
     }
 
     // covers: MET-042

@@ -35,10 +35,40 @@ pub struct Transaction {
     /// Whether `StartTransaction.conf` refused its user.
     #[serde(default)]
     pub refused: bool,
+    /// Whether the central system is told of it: not without valid time (guide 3.3.2).
+    #[serde(default = "told")]
+    pub told: bool,
     /// Set as soon as its end is decided.
     pub end: Option<End>,
     /// Values of `StopTxnSampledData` at the start.
     pub begin_values: Vec<MeterValue>,
+    /// With a meter that signs.
+    #[serde(default)]
+    pub signed: Option<SignedValues>,
+}
+
+/// Signed meter values of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedValues {
+    /// `calibrationLawFormat` was `ocmf,hex` when it began.
+    pub hex: bool,
+    /// The record of its begin, as text.
+    pub begin: Option<String>,
+}
+
+const fn told() -> bool {
+    true
+}
+
+/// Values that StopTransaction will carry, beside those of begin and end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interim {
+    /// Place in the order of events, unique among the stored ones.
+    pub place: u64,
+    /// [`Transaction::number`]
+    pub transaction: u64,
+    /// The values.
+    pub value: MeterValue,
 }
 
 /// How a transaction ended.
@@ -107,6 +137,10 @@ pub enum Change {
     PutMessage(QueuedMessage),
     /// By sequence.
     DeleteMessage(u64),
+    /// Insert or replace, by place.
+    PutInterim(Interim),
+    /// By place.
+    DeleteInterim(u64),
     /// Replace all profiles.
     Profiles(Vec<InstalledProfile>),
     /// What the central system wants: the station's and the connector's operativity.
@@ -136,6 +170,8 @@ pub struct Stored {
     pub transactions: Vec<Transaction>,
     /// All that were put and not deleted.
     pub messages: Vec<QueuedMessage>,
+    /// All that were put and not deleted.
+    pub interim: Vec<Interim>,
     /// The last ones.
     pub profiles: Vec<InstalledProfile>,
     /// The station's operativity.
@@ -155,6 +191,7 @@ impl Default for Stored {
         Self {
             transactions: Vec::new(),
             messages: Vec::new(),
+            interim: Vec::new(),
             profiles: Vec::new(),
             station_operative: true,
             connector_operative: true,

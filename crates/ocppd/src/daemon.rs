@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
-    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, StopReason, Stored,
-    Time, Timestamp,
+    ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
+    StopReason, Stored, Time, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -20,7 +20,11 @@ use crate::data_transfer::{self, Services};
 use crate::database::Database;
 use crate::database::authorizations::{Authorizations, Order};
 use crate::settings::Station;
-use crate::station::{Levels, evse_started};
+use crate::station::{Levels, evse_started, signed_request};
+
+/// A fault of the database shows at least that long: one that is over before the central system
+/// can be told would never be noticed, though records are lost.
+const FAULT_SHOWS: Duration = Duration::from_secs(20);
 
 /// `ocpp/enable` is false: say so, and wait for the end.
 pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
@@ -68,6 +72,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         permit: None,
         limit: None,
         stored_fault: fault,
+        fault_until: Instant::now() + FAULT_SHOWS,
         started: Instant::now(),
         clock_noted: false,
         reboot_command: station.reboot_command,
@@ -105,13 +110,13 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
 /// Without a database nobody can charge, but the central system is told why.
 fn open_database(station: &Station) -> (Option<Database>, Stored, Option<Fault>) {
     match Database::open(&station.state_dir, &station.address.uri.to_string()) {
-        Ok((database, stored)) => (Some(database), stored, None),
+        Ok(opened) => (Some(opened.database), opened.stored, opened.set_aside),
         Err(error) => {
             tracing::error!(
                 "{}: {error}; charging is not possible",
                 station.state_dir.display()
             );
-            (None, Stored::default(), Some(Fault::PersistenceOpenFailed))
+            (None, Stored::default(), Some(error.fault()))
         }
     }
 }
@@ -141,6 +146,8 @@ struct Daemon {
     /// The limit last published; `None` before the first one.
     limit: Option<Option<DeciAmperes>>,
     stored_fault: Option<Fault>,
+    /// Until then it shows even if the database works again.
+    fault_until: Instant,
     started: Instant,
     clock_noted: bool,
     reboot_command: String,
@@ -263,6 +270,7 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Sign(request) => self.ask_signature(&request),
             Output::TransferRequest { id, transfer } => {
                 data_transfer::request(&self.bus, id, transfer);
             }
@@ -304,9 +312,12 @@ impl Daemon {
     async fn store(&mut self, changes: Vec<ocpp16::Change>) -> Option<Input> {
         let database = self.database.as_ref()?;
         let fault = match database.apply(changes).await {
-            Ok(()) => None,
+            Ok(()) => self
+                .stored_fault
+                .filter(|_| Instant::now() < self.fault_until),
             Err(error) => {
                 tracing::error!("{error}");
+                self.fault_until = Instant::now() + FAULT_SHOWS;
                 Some(error.fault())
             }
         };
@@ -360,6 +371,12 @@ impl Daemon {
             self.limit = Some(limit);
             self.bus
                 .publish(&topics::EVSE_BASIC_MAXCURRENTLIMIT, &current_limit(limit));
+        }
+    }
+
+    fn ask_signature(&self, request: &SignedRequest) {
+        if let Some(request) = signed_request(request) {
+            self.bus.publish(&topics::METERING_SIGNED_REQUEST, &request);
         }
     }
 

@@ -32,6 +32,11 @@ pub const OPTIONS: &[DaemonOption] = &[
         help: "carries out a Reset of the central system (systemctl reboot)",
     },
     DaemonOption {
+        name: "offline-after",
+        value: Some("SECONDS"),
+        help: "how long a user waits for the first connection after the start (120)",
+    },
+    DaemonOption {
         name: "set-clock-command",
         value: Some("COMMAND"),
         help: "sets the system clock; gets the time as last argument (none: it is only logged)",

@@ -36,6 +36,8 @@ const STATUS_DELAY_MS: u64 = 500;
 
 /// `CiString50`
 const LONGEST_NAME: usize = 50;
+/// How long a user waits for the first connection after the start (guide 3.4 table 14).
+const OFFLINE_AFTER_S: u64 = 120;
 
 /// Reads customer.json and the keys that the central system changed.
 ///
@@ -62,7 +64,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     Ok(Configured::On(Box::new(Station {
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer)?,
+        settings: settings(&customer, offline_after(arguments)?)?,
         peripherals: Peripherals {
             meter: customer.port().meter.enable,
             reader: customer.port().rfid.enable,
@@ -78,7 +80,18 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     })))
 }
 
-fn settings(customer: &Customer) -> Result<Settings, Error> {
+/// In ms.
+fn offline_after(arguments: &Arguments) -> Result<u64, Error> {
+    let Some(text) = arguments.option("offline-after") else {
+        return Ok(OFFLINE_AFTER_S * 1000);
+    };
+    let seconds: u32 = text.parse().map_err(|_| {
+        Error::Configuration(format!("--offline-after: {text:?} is no number of seconds"))
+    })?;
+    Ok(u64::from(seconds) * 1000)
+}
+
+fn settings(customer: &Customer, offline_after_ms: u64) -> Result<Settings, Error> {
     let identity = BootNotification {
         charge_point_vendor: required("chargePointVendor", &customer.ocpp.charge_point_vendor),
         charge_point_model: required("chargePointModel", &customer.ocpp.charge_point_model),
@@ -100,6 +113,7 @@ fn settings(customer: &Customer) -> Result<Settings, Error> {
         recloser: customer.port().recloser.enable,
         transfers: data_transfer::routes(&customer.ocpp.cs_data_transfers),
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
+        offline_after_ms,
     })
 }
 

@@ -2,12 +2,13 @@
 
 use daemon_kit::{Bus, Message};
 use ocpp16::{
-    CiString, DeciAmperes, EvseSession, Fault, Input, Reading, RecloserRefusal, RecloserState,
-    Station, StopReason, UnlockStatus,
+    CiString, DeciAmperes, EvseSession, Fault, Input, Moment, Reading, RecloserRefusal,
+    RecloserState, SignedRequest, Station, StopReason, UnlockStatus,
 };
 use topic_map as topics;
 use topics::{
-    CpState, MeterIdentity, MeterValues, Payload, PerPhase, SessionFault, SessionState, Topic,
+    CpState, MeterIdentity, MeterValues, Payload, PerPhase, PhaseActual, SessionFault,
+    SessionState, Topic,
 };
 
 /// What is known from the broker.
@@ -16,6 +17,8 @@ pub(crate) struct Levels {
     session: Option<EvseSession>,
     ev_present: Option<bool>,
     offered: u32,
+    physical: Option<u32>,
+    phases: Option<u8>,
     meter_gone: bool,
     /// Why, where meteringd says so.
     meter_error: Option<Fault>,
@@ -87,8 +90,12 @@ impl Levels {
         bus.subscribe(&topics::EVSE_FAULT);
         bus.subscribe(&topics::CHARGE_CP_STATUS);
         bus.subscribe(&topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT);
+        bus.subscribe(&topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT);
+        bus.subscribe(&topics::EVSE_PHASE_ACTUAL);
         bus.subscribe(&topics::METERING_METER_VALUES);
         bus.subscribe(&topics::METERING_METER_IDENTITY);
+        bus.subscribe(&topics::METERING_SIGNED_PUBLIC_KEY);
+        bus.subscribe(&topics::METERING_SIGNED_ANSWER);
         bus.subscribe(&topics::METERING_METER_AVAILABLE);
         bus.subscribe(&topics::METERING_METER_ERROR);
         bus.subscribe(&topics::RFID_AUTHORIZATION_REQUEST);
@@ -138,6 +145,8 @@ impl Levels {
             session,
             ev_present: self.ev_present,
             offered: DeciAmperes(self.offered),
+            physical: self.physical.map(DeciAmperes),
+            phases: self.phases,
             recloser: self.recloser.filter(|_| recloser_answers),
             faults,
         })
@@ -155,6 +164,15 @@ impl Levels {
             };
         } else if let Some(offered) = value(message, &topics::EVSE_BASIC_OFFERED_CURRENT_LIMIT) {
             self.offered = offered.deciamperes;
+        } else if let Some(limit) = value(message, &topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT) {
+            // Without a cable there is nothing to foresee.
+            self.physical = Some(u32::from(limit.amperes()) * 10).filter(|limit| *limit > 0);
+        } else if let Some(phases) = value(message, &topics::EVSE_PHASE_ACTUAL) {
+            self.phases = match phases {
+                PhaseActual::None => None,
+                PhaseActual::One => Some(1),
+                PhaseActual::Three => Some(3),
+            };
         } else if let Some(state) = value(message, &topics::RCD_RECLOSER_STATE_ACTUAL) {
             self.recloser = state.map(recloser);
         } else {
@@ -244,6 +262,13 @@ fn event(message: &Message) -> Option<Input> {
             model: CiString::truncated(&model),
             serial,
         });
+    }
+    if let Some(key) = value(message, &topics::METERING_SIGNED_PUBLIC_KEY) {
+        return Some(Input::MeterPublicKey(key.map(|key| key.public_key)));
+    }
+    // Also an old one: it may have come while nobody listened.
+    if let Some(answer) = value(message, &topics::METERING_SIGNED_ANSWER) {
+        return Some(signed_answer(answer));
     }
     // An old event is no event.
     if message.retained {
@@ -357,6 +382,33 @@ fn recloser_answer(answer: topics::RecloserAnswer) -> Result<RecloserState, Recl
         topics::RecloserAnswer::NotAvailable => Err(RecloserRefusal::NotAvailable),
         topics::RecloserAnswer::InvalidRequestData => Err(RecloserRefusal::InvalidRequestData),
     }
+}
+
+fn signed_answer(answer: topics::SignedAnswer) -> Input {
+    let why = answer.error.unwrap_or_default();
+    Input::SignedAnswer {
+        moment: match answer.action {
+            topics::SignedAction::Begin => Moment::Begin,
+            topics::SignedAction::End => Moment::End,
+        },
+        reference: answer.reference,
+        result: answer.record.map(|record| record.text).ok_or(why),
+    }
+}
+
+/// The request as a message; `None` for a time that has no text.
+pub(crate) fn signed_request(request: &SignedRequest) -> Option<topics::SignedRequest> {
+    let time = |time: ocpp16::Timestamp| topics::Timestamp::new(&time.to_string());
+    Some(topics::SignedRequest {
+        action: match request.moment {
+            Moment::Begin => topics::SignedAction::Begin,
+            Moment::End => topics::SignedAction::End,
+        },
+        reference: request.reference.clone(),
+        id_tag: request.id_tag.as_str().to_owned(),
+        started: time(request.started)?,
+        time: time(request.time)?,
+    })
 }
 
 /// The session's first cause. Where the guide has a topic with more detail, that one ranks higher.

@@ -187,6 +187,8 @@ fn mutated_frames_on_a_socket_are_answered_in_time_and_end_nothing() {
     let (bench, mut central) = start();
     let mut dice = Dice(0x0fed_cba9_8765_4321);
     let mut slow = 0;
+    // Answers that may come at any time, under an id that another call has as well.
+    let mut owed = 0;
     let mut before = 0;
     for round in 0..frames {
         let text = mutated(&mut dice);
@@ -195,9 +197,13 @@ fn mutated_frames_on_a_socket_are_answered_in_time_and_end_nothing() {
         match &due {
             Due::Silence => {}
             // Answered when the lock has spoken, which it doesn't here.
-            Due::Answer(_) if text.contains("UnlockConnector") => {}
+            Due::Answer(_) if text.contains("UnlockConnector") => owed += 1,
             Due::Error(id, _) | Due::Answer(id) => {
-                let (answer, took) = central.answer(id);
+                let (mut answer, took) = central.answer(id);
+                while !is_right(&due, &answer) && owed > 0 {
+                    owed -= 1;
+                    (answer, _) = central.answer(id);
+                }
                 assert!(is_right(&due, &answer), "{text}: {answer}");
                 slow += usize::from(took > USUAL_ANSWER);
             }

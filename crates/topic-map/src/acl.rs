@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::{ALL, Publisher, TopicInfo};
+use crate::{ALL, CONFIGURATION_CHANGED, CONFIGURATION_SET, Publisher, TopicInfo};
 
 /// The text of the `acl_file` for mosquitto's LAN listener.
 ///
-/// Every authenticated client may read everything and publish the topics that the guide
+/// Every authenticated client may read everything but secrets, and publish the topics that the guide
 /// gives to the customer. Topics that belong to the customer only in some configurations
 /// ([`Publisher::Either`]) are added when they are in `granted`, e.g.
 /// `AUTHORIZATION_STATUS` with `user_authentication` `mqtt`: otherwise a LAN client could
@@ -15,6 +15,10 @@ use crate::{ALL, Publisher, TopicInfo};
 pub fn broker_acl(granted: &[&TopicInfo]) -> String {
     // `pattern` rules hold for every user of the listener; no rule means no access.
     let mut acl = String::from(HEADER);
+    for secret in SECRETS {
+        // Writing to a String can't fail.
+        let _ = writeln!(acl, "pattern deny {}", secret.name);
+    }
     rules(&mut acl, "", |topic| is_publishable(topic, granted));
     acl.push_str(WITHHELD);
     rules(&mut acl, "# ", |topic| {
@@ -31,6 +35,9 @@ fn rules(acl: &mut String, prefix: &str, belong: impl Fn(&TopicInfo) -> bool) {
         }
     }
 }
+
+/// Values of customer.json, passwords among them.
+const SECRETS: [&TopicInfo; 2] = [&CONFIGURATION_SET.info, &CONFIGURATION_CHANGED.info];
 
 const HEADER: &str = "\
 # What a client in the LAN may do; generated from the topic map, don't edit.

@@ -44,6 +44,7 @@ fn the_lan_may_publish_only_what_belongs_to_the_customer() {
         let known = line.is_empty()
             || line.starts_with('#')
             || line == "pattern read #"
+            || line.starts_with("pattern deny ")
             || line.starts_with("pattern write ");
         assert!(known, "{line}");
     }

@@ -3,19 +3,22 @@
 use super::identifiers::Known;
 use super::session::Session;
 use super::{ChargePoint, EvseSession, Output};
-use crate::IdToken;
 use crate::configuration::Key;
 use crate::fault::most_important;
 use crate::message::answer::{AuthorizationStatus, IdTagInfo};
 use crate::message::outgoing::StopReason;
 use crate::profile::{InstalledProfile, Profile, Purpose};
 use crate::transaction::Transaction;
+use crate::{IdToken, Millis};
 
 /// An identifier that the central system is asked about.
 #[derive(Debug)]
 pub(super) struct Asking {
     id_tag: IdToken,
     intent: Intent,
+    /// Whether the question is on its way; a station that has just started waits for its
+    /// connection.
+    asked: bool,
 }
 
 /// What an accepted identifier leads to.
@@ -111,7 +114,7 @@ impl ChargePoint {
 
     /// The central system could not be asked: what holds offline holds.
     pub(super) fn authorization_unanswered(&mut self) {
-        let Some(Asking { id_tag, intent }) = self.asking.take() else {
+        let Some(Asking { id_tag, intent, .. }) = self.asking.take() else {
             return;
         };
         let verdict = match intent {
@@ -127,7 +130,7 @@ impl ChargePoint {
 
     /// `None` is an answer that can't be used.
     pub(super) fn authorization_answered(&mut self, info: Option<IdTagInfo>) {
-        let Some(Asking { id_tag, intent }) = self.asking.take() else {
+        let Some(Asking { id_tag, intent, .. }) = self.asking.take() else {
             return;
         };
         let Some(info) = info else {
@@ -211,7 +214,11 @@ impl ChargePoint {
                 | EvseSession::Charging,
             ) => {}
         }
-        if self.wall().is_none() && !self.configuration.flag(Key::AllowTxWithInvalidTime) {
+        // Offline it is possible; then nobody is told (guide 3.3.2).
+        if self.wall().is_none()
+            && self.link.online()
+            && !self.configuration.flag(Key::AllowTxWithInvalidTime)
+        {
             return Some("there is no valid time");
         }
         (!self.registered).then_some("the central system has never accepted this station")
@@ -240,7 +247,7 @@ impl ChargePoint {
 
     /// Whether a user who presents `id_tag` may start, as far as this station can tell.
     fn judge(&self, id_tag: &IdToken) -> Verdict {
-        if !self.link.online() {
+        if !self.link.online() && !self.connecting() {
             return self.judge_offline(id_tag);
         }
         let known = self.known(id_tag);
@@ -350,14 +357,36 @@ impl ChargePoint {
 
     fn ask(&mut self, id_tag: IdToken, intent: Intent) {
         self.asking = Some(Asking {
-            id_tag: id_tag.clone(),
+            id_tag,
             intent,
+            asked: false,
         });
-        if self.link.online() {
+    }
+
+    /// Whether the first connection of this process is still to be waited for.
+    fn connecting(&self) -> bool {
+        !self.was_online && self.now.monotonic < Millis(self.settings.offline_after_ms)
+    }
+
+    /// Sends the question as soon as that is possible, or decides as offline.
+    pub(super) fn advance_asking(&mut self) {
+        let (online, connecting) = (self.link.online(), self.connecting());
+        self.was_online |= online;
+        let Some(asking) = self.asking.as_mut().filter(|asking| !asking.asked) else {
+            return;
+        };
+        if online {
+            asking.asked = true;
+            let id_tag = asking.id_tag.clone();
             self.ask_authorization(id_tag);
-        } else {
+        } else if !connecting {
             self.authorization_unanswered();
         }
+    }
+
+    pub(super) fn asking_deadline(&self) -> Option<Millis> {
+        let waits = self.asking.as_ref().is_some_and(|asking| !asking.asked);
+        waits.then_some(Millis(self.settings.offline_after_ms))
     }
 
     fn grant(&mut self, id_tag: IdToken, parent: Option<IdToken>) {

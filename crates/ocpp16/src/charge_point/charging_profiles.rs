@@ -5,10 +5,14 @@ use serde_json::{Value, json};
 use super::calls::Answer;
 use super::session::Session;
 use super::{ChargePoint, SAVE_PROFILES_AFTER_S};
+use crate::fault::Fault;
 use crate::message::incoming::smart_charging::{ProfileFilter, SmartCharging};
-use crate::profile::{DeciAmperes, InstalledProfile, NOMINAL_VOLTAGE, Profile, Purpose, RateUnit};
+use crate::profile::{DeciAmperes, InstalledProfile, Limit, Profile, Purpose, RateUnit};
 use crate::transaction::Change;
 use crate::{CallError, ErrorCode, Millis, Timestamp};
+
+/// From a new limit until an EVSE that still offers more counts as faulty. It takes milliseconds.
+const LIMIT_PATIENCE_S: u64 = 10;
 
 impl ChargePoint {
     pub(super) fn smart_charging(&mut self, request: SmartCharging) -> Answer {
@@ -27,15 +31,40 @@ impl ChargePoint {
 
     /// The limit per phase that holds now.
     pub(super) fn limit(&self) -> Option<DeciAmperes> {
-        self.profiles
-            .limit(1, self.wall(), self.transaction_start())
+        let limit = match self.wall() {
+            Some(wall) => self.profiles.moment(wall, self.transaction_start()).limit,
+            None => self.profiles.timeless(),
+        };
+        limit.map(|limit| limit.current)
     }
 
+    /// The instant at which the limit may change.
     pub(super) fn limit_deadline(&self) -> Option<Millis> {
         let wall = self.wall()?;
-        let next = self.profiles.next_change(wall, self.transaction_start())?;
+        let next = self.profiles.moment(wall, self.transaction_start()).until?;
         let wait = u64::try_from(next.unix_millis() - wall.unix_millis()).unwrap_or(0);
         Some(self.now.monotonic.after(wait.max(1)))
+    }
+
+    /// Compares what the EVSE offers with the limit: they must not diverge silently.
+    pub(super) fn watch_limit(&mut self) {
+        let offered = self.station.as_ref().map(|station| station.offered);
+        let exceeded = self
+            .limit()
+            .zip(offered)
+            .is_some_and(|(limit, offered)| offered > limit);
+        self.limit_exceeded_since =
+            exceeded.then(|| self.limit_exceeded_since.unwrap_or(self.now.monotonic));
+    }
+
+    pub(super) fn limit_watch_deadline(&self) -> Option<Millis> {
+        let until = self.limit_exceeded_since?.after_seconds(LIMIT_PATIENCE_S);
+        Some(until).filter(|until| *until > self.now.monotonic)
+    }
+
+    pub(super) fn limit_fault(&self) -> Option<Fault> {
+        let exceeded_for = self.now.monotonic.since(self.limit_exceeded_since?);
+        (exceeded_for >= LIMIT_PATIENCE_S * 1000).then_some(Fault::ChargingLimitNotApplied)
     }
 
     fn set_charging_profile(
@@ -68,6 +97,7 @@ impl ChargePoint {
         json!({"status": if cleared { "Accepted" } else { "Unknown" }})
     }
 
+    /// The limits of connector 1, which are those of the station: there is no other connector.
     fn composite_schedule(
         &self,
         connector: i64,
@@ -85,37 +115,54 @@ impl ChargePoint {
         let Some(wall) = self.wall() else {
             return Ok(json!({"status": "Rejected"}));
         };
-        let unlimited = self.settings.hardware_limit;
-        let periods = self.profiles.composite(
-            connector,
-            wall,
-            duration,
-            self.transaction_start(),
-            unlimited,
-        );
+        let composite =
+            self.profiles
+                .composite(wall, duration, self.transaction_start(), self.physical());
         let watts = unit == Some(RateUnit::Watts);
-        let limit = |limit: DeciAmperes| {
-            if watts {
-                (limit.amperes() * NOMINAL_VOLTAGE * 3.0).round()
+        let periods = composite.periods.into_iter().map(|(start, limit)| {
+            let mut period = json!({"startPeriod": start});
+            period["limit"] = if watts {
+                limit.watts().round().into()
             } else {
-                limit.amperes()
+                limit.current.amperes().into()
+            };
+            if let Some(phases) = limit.phases {
+                period["numberPhases"] = phases.into();
             }
-        };
-        let periods: Vec<Value> = periods
-            .into_iter()
-            .map(|(start, amperes)| json!({"startPeriod": start, "limit": limit(amperes)}))
-            .collect();
+            period
+        });
+        let periods: Vec<Value> = periods.collect();
         Ok(json!({
             "status": "Accepted",
             "connectorId": connector,
             "scheduleStart": wall,
             "chargingSchedule": {
-                "duration": duration,
+                "duration": composite.duration,
                 "startSchedule": wall,
                 "chargingRateUnit": if watts { "W" } else { "A" },
                 "chargingSchedulePeriod": periods,
             },
         }))
+    }
+
+    /// What the station can offer when no profile limits it.
+    fn physical(&self) -> Limit {
+        let cable = self.station.as_ref().and_then(|station| station.physical);
+        Limit {
+            current: cable.map_or(self.settings.hardware_limit, |limit| {
+                limit.min(self.settings.hardware_limit)
+            }),
+            phases: None,
+        }
+    }
+
+    /// Schedules that came while there was no time begin with it.
+    pub(super) fn begin_undated_profiles(&mut self) {
+        if let Some(wall) = self.wall()
+            && self.profiles.begin_undated(wall)
+        {
+            self.profiles_changed();
+        }
     }
 
     pub(super) fn save_profiles(&mut self) {
@@ -137,8 +184,18 @@ impl ChargePoint {
         }
     }
 
+    /// When the running transaction began, on the clock of now: a clock that was set meanwhile
+    /// must not shift its schedule.
     fn transaction_start(&self) -> Option<Timestamp> {
-        self.transaction().map(|transaction| transaction.started)
+        let transaction = self.transaction()?;
+        let elapsed = self
+            .transaction_began
+            .filter(|(number, _)| *number == transaction.number)
+            .and_then(|(_, began)| i64::try_from(self.now.monotonic.since(began)).ok());
+        match (elapsed, self.wall()) {
+            (Some(elapsed), Some(wall)) => Some(wall.plus_millis(-elapsed)),
+            (None, _) | (_, None) => Some(transaction.started),
+        }
     }
 
     /// Counts from the first unsaved change, so that many in a row are saved too.

@@ -58,6 +58,8 @@ pub(super) enum Kind {
     },
     Heartbeat,
     LogStatus,
+    /// The meter's public key; its answer is ignored (guide 3.3.10).
+    MeterKey,
     MeterValues,
     SecurityEvent,
     SignCertificate,
@@ -268,6 +270,7 @@ impl ChargePoint {
             | Kind::Forwarded { .. }
             | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
@@ -326,6 +329,7 @@ impl ChargePoint {
             | Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
             | Kind::LogStatus
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
@@ -359,6 +363,7 @@ impl ChargePoint {
             | Kind::FirmwareStatus
             | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
@@ -397,6 +402,7 @@ impl ChargePoint {
             | Kind::FirmwareStatus
             | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate

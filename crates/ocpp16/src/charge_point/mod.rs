@@ -18,6 +18,7 @@ mod deferred;
 mod diagnostics;
 mod firmware;
 mod identifiers;
+mod interface;
 mod keys;
 mod link;
 mod local_list;
@@ -26,6 +27,8 @@ mod reporting;
 mod reservation;
 mod security;
 mod session;
+mod signed_values;
+mod transaction_data;
 mod transaction_messages;
 mod trigger;
 
@@ -33,7 +36,6 @@ mod trigger;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use authorization::Asking;
 use data_transfer::Transfers;
@@ -41,222 +43,22 @@ pub use data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
 use identifiers::Identifiers;
+pub use interface::{EvseSession, Input, Output, Settings, Station};
 use keys::Pending;
 use link::Link;
 use reporting::Reporting;
 use reservation::Reserving;
 use session::Session;
+use signed_values::Signing;
+pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
-use crate::identifiers::CacheChange;
-use crate::message::incoming::local_list::ListUpdate;
-use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Change, Queue, Stored, Transaction};
+use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
-
-/// What is fixed while the process lives.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Who we are.
-    pub identity: BootNotification,
-    /// Starts every message id; random for every process start, at most 16 characters, so that
-    /// ids are unique over all connections of the station.
-    pub message_id_prefix: String,
-    /// Whether OCPP decides who may charge (`user_authentication` is `ocpp`). Otherwise there are
-    /// no transactions, and permission is never published.
-    pub authorises: bool,
-    /// The least time between two StatusNotifications of a connector that nobody asked for, in ms.
-    pub status_delay_ms: u64,
-    /// Whether there is a socket with a lock, and not a fixed cable.
-    pub pluggable: bool,
-    /// Whether the vehicle's own address may start a session (Autocharge, guide 15.21).
-    pub autocharge: bool,
-    /// Whether there is a recloser for the residual current device.
-    pub recloser: bool,
-    /// DataTransfers of the central system that customer software answers.
-    pub transfers: Vec<TransferRoute>,
-    /// What the station can offer per phase when nothing limits it.
-    pub hardware_limit: DeciAmperes,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// The WebSocket is open.
-    SocketOpened,
-    /// The WebSocket is gone.
-    SocketClosed,
-    /// A text frame came.
-    Frame(String),
-    /// The levels of the station; all of them, each time.
-    Station(Station),
-    /// The meter was read.
-    Reading(Reading),
-    /// The meter was identified, for the next BootNotification.
-    MeterIdentified {
-        /// Its type.
-        model: CiString<25>,
-        /// Its serial number, where it tells one.
-        serial: Option<CiString<25>>,
-    },
-    /// A user presented an identifier.
-    IdTagPresented(String),
-    /// The vehicle told its MAC address: the twelve hexadecimal digits.
-    VehicleIdentified(String),
-    /// What became of [`Output::StoreList`]; true when the update is durable.
-    ListStored(bool),
-    /// What became of [`Output::ClearCache`]; true when it is durable.
-    CacheCleared(bool),
-    /// The EVSE ended the session.
-    StopRequested(StopReason),
-    /// What became of [`Output::Unlock`].
-    UnlockAnswered {
-        /// Its text.
-        request: String,
-        /// How it went.
-        outcome: UnlockStatus,
-    },
-    /// What became of [`Output::Recloser`]: the state that was read back, or why not.
-    RecloserAnswered(Result<RecloserState, RecloserRefusal>),
-    /// Customer software sends a DataTransfer to the central system.
-    TransferRequested {
-        /// Who asks.
-        service: String,
-        /// Its id of the request.
-        id: String,
-        /// The content.
-        transfer: Transfer,
-    },
-    /// Customer software answers [`Output::TransferRequest`].
-    TransferConfirmed {
-        /// Its id.
-        id: String,
-        /// The answer.
-        answer: TransferAnswer,
-    },
-    /// What became of [`Output::Configure`].
-    Configured {
-        /// Its request.
-        request: String,
-        /// Whether the value is in the file.
-        accepted: bool,
-    },
-    /// A key of customer.json has a new value.
-    ConfigurationChanged {
-        /// The key's name in OCPP.
-        name: String,
-        /// Its value as OCPP writes it.
-        value: String,
-    },
-    /// The durable state could not be changed (or can be again: `None`).
-    StoreFault(Option<Fault>),
-    /// Nothing but time.
-    Tick,
-}
-
-/// The levels of the station.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Station {
-    /// The session as the EVSE sees it.
-    pub session: EvseSession,
-    /// Whether a vehicle is connected (control pilot B, C or D); `None` while unknown.
-    pub ev_present: Option<bool>,
-    /// The offered current per phase.
-    pub offered: DeciAmperes,
-    /// The recloser's contacts; `None` when there is none, or it does not answer.
-    pub recloser: Option<RecloserState>,
-    /// What is wrong, in the order in which it came.
-    pub faults: Vec<Fault>,
-}
-
-/// The session as the EVSE sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvseSession {
-    /// Nobody there.
-    Idle,
-    /// Permission without a vehicle.
-    Authorized,
-    /// A vehicle that has not drawn energy yet.
-    Connected,
-    /// The vehicle does not want energy.
-    SuspendedEv,
-    /// The EVSE offers none.
-    SuspendedEvse,
-    /// Energy may flow.
-    Charging,
-    /// A fault prevents charging.
-    Faulted,
-    /// The EVSE is out of operation.
-    Inoperative,
-}
-
-/// Something to do. The order of outputs is binding: a [`Output::Store`] must be durable before
-/// anything after it is done. That is what makes a crash at any instant harmless.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send a text frame.
-    Send(String),
-    /// Make the changes durable, all or none.
-    Store(Vec<Change>),
-    /// Make an update of the local authorization list durable, all or none. Nothing waits for it
-    /// but its answer, [`Input::ListStored`].
-    StoreList(Arc<ListUpdate>),
-    /// Make changes of the authorization cache durable some time.
-    StoreCache(Vec<CacheChange>),
-    /// Forget the durable authorization cache; the answer is [`Input::CacheCleared`].
-    ClearCache,
-    /// Publish whether charging is permitted.
-    Permit(bool),
-    /// Publish the current limit per phase; `None` is no limit.
-    Limit(Option<DeciAmperes>),
-    /// Publish whether the central system wants the EVSE operative.
-    Operative(bool),
-    /// Publish whether the connector waits for the user who reserved it.
-    Reserved(bool),
-    /// Tell the user whether the identifier was accepted.
-    IdTagAnswer(bool),
-    /// Unlock the plug; the answer carries the same text.
-    Unlock(String),
-    /// Open or close the recloser.
-    Recloser(RecloserState),
-    /// Pass a DataTransfer of the central system on to customer software.
-    TransferRequest {
-        /// The answer carries it too.
-        id: String,
-        /// The content.
-        transfer: Transfer,
-    },
-    /// Pass the answer to [`Input::TransferRequested`] on.
-    TransferConfirm {
-        /// Who asked.
-        service: String,
-        /// With which id.
-        id: String,
-        /// The central system's answer, or why there is none.
-        answer: TransferAnswer,
-    },
-    /// Have a key of customer.json written.
-    Configure {
-        /// The answer carries it too.
-        request: String,
-        /// The key's name in OCPP.
-        name: String,
-        /// Its value as OCPP writes it.
-        value: String,
-    },
-    /// Set the system clock.
-    SetClock(Timestamp),
-    /// Close the WebSocket: the peer is silent.
-    Disconnect,
-    /// Restart the station; nothing comes after it.
-    Reboot,
-    /// Write a line to the log; true for what needs attention.
-    Log(bool, String),
-}
 
 /// An OCPP 1.6J charge point with one connector.
 #[derive(Debug)]
@@ -271,6 +73,9 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    /// The last transaction that began in this process, and when.
+    transaction_began: Option<(u64, Millis)>,
+    signing: Signing,
     asking: Option<Asking>,
     identifiers: Identifiers,
     reserving: Reserving,
@@ -280,10 +85,16 @@ pub struct ChargePoint {
     pending: Vec<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
+    /// Values for the StopTransaction of the transaction that is not finished.
+    interim: Vec<Interim>,
+    /// Whether this process has ever been online.
+    was_online: bool,
     store_fault: Option<Fault>,
     /// When the whole state is put out again, while it can't be stored.
     store_again_at: Option<Millis>,
     profiles: Profiles,
+    /// Since when the EVSE offers more than the limit.
+    limit_exceeded_since: Option<Millis>,
     save_profiles_at: Option<Millis>,
     availability: Availability,
     reset_by: Option<Millis>,
@@ -341,6 +152,8 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            transaction_began: None,
+            signing: Signing::default(),
             asking: None,
             identifiers: Identifiers::new(stored.identifiers),
             reserving: Reserving::new(stored.reservation),
@@ -349,9 +162,12 @@ impl ChargePoint {
             pending: Vec::new(),
             station: None,
             reading: None,
+            interim: stored.interim,
+            was_online: false,
             store_fault: None,
             store_again_at: None,
             profiles,
+            limit_exceeded_since: None,
             save_profiles_at: None,
             availability: Availability {
                 wanted: operative,
@@ -385,6 +201,12 @@ impl ChargePoint {
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
+            Input::MeterPublicKey(key) => self.meter_key_known(key),
+            Input::SignedAnswer {
+                moment,
+                reference,
+                result,
+            } => self.signed_answered(moment, &reference, result),
             Input::TransferRequested {
                 service,
                 id,
@@ -395,11 +217,7 @@ impl ChargePoint {
             Input::ConfigurationChanged { name, value } => {
                 self.configuration_changed(&name, &value);
             }
-            Input::StoreFault(fault) => {
-                self.store_fault = fault;
-                self.store_again_at =
-                    fault.map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            }
+            Input::StoreFault(fault) => self.take_store_fault(fault),
             Input::Tick => {}
         }
         self.advance();
@@ -410,13 +228,16 @@ impl ChargePoint {
     pub fn deadline(&self) -> Option<Millis> {
         [
             self.link_deadline(),
+            self.asking_deadline(),
             self.session_deadline(),
+            self.signing_deadline(),
             self.deferred_deadline(),
             self.keys_deadline(),
             self.transfers_deadline(),
             self.reporting_deadline(),
             self.reservation_deadline(),
             self.limit_deadline(),
+            self.limit_watch_deadline(),
             self.save_profiles_at,
             self.store_again_at,
             self.reset_by,
@@ -443,12 +264,16 @@ impl ChargePoint {
     fn advance(&mut self) {
         self.give_up_waiting();
         self.answer_overdue();
+        self.advance_signing();
         self.refuse_unwritten();
         self.answer_unconfirmed();
+        self.advance_asking();
         self.advance_session();
         self.apply_availability();
         self.advance_reservation();
+        self.begin_undated_profiles();
         self.publish_levels();
+        self.watch_limit();
         self.save_profiles();
         self.store_again();
         self.sample_meter();
@@ -510,13 +335,24 @@ impl ChargePoint {
         }
     }
 
-    /// Catches up on what could not be stored; the first success ends the fault.
+    /// The first success ends a fault; what failed before it must be stored as well.
+    fn take_store_fault(&mut self, fault: Option<Fault>) {
+        let before = std::mem::replace(&mut self.store_fault, fault);
+        self.store_again_at = match fault {
+            Some(_) => Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S)),
+            None => before.map(|_| self.now.monotonic),
+        };
+    }
+
+    /// Catches up on what could not be stored.
     fn store_again(&mut self) {
         if self
             .store_again_at
             .is_some_and(|at| at <= self.now.monotonic)
         {
-            self.store_again_at = Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
+            self.store_again_at = self
+                .store_fault
+                .map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
             let [station, connector] = self.availability.wanted;
             let mut changes = vec![
                 Change::Availability { station, connector },
@@ -529,6 +365,9 @@ impl ChargePoint {
                     .map(Change::PutTransaction),
             );
             changes.extend(self.queue.all().cloned().map(Change::PutMessage));
+            changes.extend(self.interim.iter().cloned().map(Change::PutInterim));
+            changes.push(Change::Profiles(self.profiles.all().to_vec()));
+            changes.extend(self.registered.then_some(Change::Registered));
             self.store(changes);
         }
     }
@@ -548,19 +387,26 @@ impl ChargePoint {
             .filter(|one| one.end.is_some())
             .count();
         let full = (waiting >= MOST_TRANSACTIONS).then_some(Fault::PersistenceTooManyTransactions);
-        let local = self.store_fault.into_iter().chain(full);
-        station.chain(local).chain(self.list_conflict())
+        station
+            .chain(self.store_fault)
+            .chain(full)
+            .chain(self.limit_fault())
+            .chain(self.list_conflict())
     }
 
-    /// The wall time, or without a valid one the time since start counted from 1970; never before
-    /// what the transaction has already seen, which may have begun in another process.
+    /// The wall time, never before the start of the transaction: a clock may be put back. Without
+    /// a valid one it is the time since start counted from 1970, never before what the transaction
+    /// has already seen, which may have begun in another process.
     fn timestamp(&self) -> Timestamp {
-        self.wall().unwrap_or_else(|| {
-            let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
-            let uptime = Timestamp::from_unix_millis(uptime);
-            self.transaction()
-                .map_or(uptime, |running| running.last_seen.max(uptime))
-        })
+        let running = self.transaction();
+        match self.wall() {
+            Some(wall) => running.map_or(wall, |running| running.started.max(wall)),
+            None => {
+                let uptime = i64::try_from(self.now.monotonic.0).unwrap_or(i64::MAX);
+                let uptime = Timestamp::from_unix_millis(uptime);
+                running.map_or(uptime, |running| running.last_seen.max(uptime))
+            }
+        }
     }
 
     fn message_id(&mut self) -> String {

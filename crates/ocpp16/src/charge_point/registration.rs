@@ -85,6 +85,7 @@ impl ChargePoint {
                 }
                 self.restart_heartbeat();
                 self.report_all_status();
+                self.announce_meter_key_again();
                 if !self.registered {
                     self.registered = true;
                     self.store(vec![Change::Registered]);

@@ -9,7 +9,7 @@ use crate::message::outgoing::{
     MeterValue, MeterValues, ReadingContext, SampledValue, Status, StatusErrorCode,
     StatusNotification,
 };
-use crate::metering::{Selection, sample};
+use crate::metering::{Offered, Selection, sample};
 use crate::profile::DeciAmperes;
 use crate::transaction::{Body, Change};
 use crate::{CiString, Millis, Timestamp};
@@ -148,11 +148,9 @@ impl ChargePoint {
                         0 => None,
                         seconds => Some(now.after_seconds(seconds)),
                     };
-                self.queue_values(
-                    number,
-                    Key::MeterValuesSampledData,
-                    ReadingContext::SamplePeriodic,
-                );
+                let context = ReadingContext::SamplePeriodic;
+                self.queue_values(number, Key::MeterValuesSampledData, context);
+                self.keep_for_stop(number, Key::StopTxnSampledData, context);
             } else if self.reporting.save_reading_at <= now && !self.meter_silent() {
                 self.save_reading(number);
             }
@@ -183,10 +181,12 @@ impl ChargePoint {
         }
     }
 
-    pub(super) fn offered(&self) -> DeciAmperes {
-        self.station
-            .as_ref()
-            .map_or(DeciAmperes(0), |station| station.offered)
+    pub(super) fn offered(&self) -> Offered {
+        let station = self.station.as_ref();
+        Offered {
+            current: station.map_or(DeciAmperes(0), |station| station.offered),
+            phases: station.and_then(|station| station.phases),
+        }
     }
 
     /// Whether StatusNotifications may be sent. Without a word of the EVSE they wait a little: a
@@ -250,7 +250,7 @@ impl ChargePoint {
             | EvseSession::Charging => {}
         }
         match self.session {
-            Session::Active { .. } if self.user_refused() => Status::SuspendedEVSE,
+            Session::Active { .. } if self.energy_withheld() => Status::SuspendedEVSE,
             Session::Active { .. } | Session::Interrupted { .. } => {
                 self.session_status(station.session)
             }
@@ -329,6 +329,9 @@ impl ChargePoint {
         let timestamp = self.timestamp();
         if let Some(transaction) = self.transactions.get_mut(&number) {
             transaction.last_seen = timestamp;
+            if !transaction.told {
+                return self.save_reading(number);
+            }
         }
         let meter_value = vec![MeterValue {
             timestamp,
@@ -390,11 +393,9 @@ impl ChargePoint {
             return;
         }
         if let Some(number) = self.running() {
-            self.queue_values(
-                number,
-                Key::MeterValuesAlignedData,
-                ReadingContext::SampleClock,
-            );
+            let context = ReadingContext::SampleClock;
+            self.queue_values(number, Key::MeterValuesAlignedData, context);
+            self.keep_for_stop(number, Key::StopTxnAlignedData, context);
         } else if self.link.online() {
             let values = self.values(
                 &self.configuration.measurands(Key::MeterValuesAlignedData),
@@ -407,7 +408,7 @@ impl ChargePoint {
     }
 
     /// The values of `list` now; none while the meter does not answer.
-    fn values(&self, list: &[Selection], context: ReadingContext) -> Vec<SampledValue> {
+    pub(super) fn values(&self, list: &[Selection], context: ReadingContext) -> Vec<SampledValue> {
         match &self.reading {
             Some((_, reading)) if !self.meter_silent() => {
                 sample(reading, self.offered(), list, context)

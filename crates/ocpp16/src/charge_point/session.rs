@@ -22,12 +22,10 @@
 use super::{ChargePoint, EvseSession};
 use crate::configuration::Key;
 use crate::fault::Fault;
-use crate::message::outgoing::{
-    MeterValue, ReadingContext, StartTransaction, StopReason, StopTransaction,
-};
-use crate::metering::{Reading, sample};
+use crate::message::outgoing::{ReadingContext, StartTransaction, StopReason, StopTransaction};
+use crate::metering::Reading;
 use crate::transaction::{Body, Change, End, Transaction};
-use crate::{IdToken, Millis, Timestamp};
+use crate::{IdToken, Millis};
 
 /// From the end of a session until its closing reading is taken as it is: the contactor opens
 /// and the meter is read in less.
@@ -72,17 +70,25 @@ impl ChargePoint {
     pub(super) fn permit(&self) -> Option<bool> {
         match self.session {
             // Without a reading there would be energy before there is a transaction.
-            Session::Granted { .. } => Some(self.energy().is_some()),
+            Session::Granted { .. } => Some(self.metered().is_some()),
             Session::Interrupted { .. } => None,
-            Session::Active { .. } => Some(!self.user_refused()),
+            Session::Active { .. } => {
+                let interrupted = self.store_fault.is_some_and(Fault::interrupts);
+                Some(!self.energy_withheld() && !interrupted)
+            }
             Session::Idle { .. } | Session::Ending { .. } => Some(false),
         }
     }
 
-    /// Whether the central system did not accept the user of the transaction, which only waits for
-    /// the EV to leave.
-    pub(super) fn user_refused(&self) -> bool {
-        self.transaction().is_some_and(|running| running.refused)
+    /// Whether the central system did not accept the user of the transaction, which has had
+    /// `MaxEnergyOnInvalidId` since its start, and only waits for the EV to leave.
+    pub(super) fn energy_withheld(&self) -> bool {
+        let most = self.configuration.number(Key::MaxEnergyOnInvalidId);
+        self.transaction().is_some_and(|running| {
+            let used = running.meter_last.saturating_sub(running.meter_start);
+            let used_up = u64::try_from(used).is_ok_and(|used| used >= most);
+            running.refused && (used_up || self.meter_silent())
+        })
     }
 
     pub(super) fn session_deadline(&self) -> Option<Millis> {
@@ -149,7 +155,7 @@ impl ChargePoint {
 
     fn advance_granted(&mut self, until: Option<Millis>) -> bool {
         if self.ev_present() == Some(true)
-            && let Some(energy) = self.energy()
+            && let Some(energy) = self.metered()
             && let Session::Granted { id_tag, parent, .. } = &self.session
         {
             let (id_tag, parent) = (id_tag.clone(), parent.clone());
@@ -231,18 +237,26 @@ impl ChargePoint {
             .is_some_and(|station| station.session == EvseSession::Charging);
         // A silent meter delays the end until it answers (guide 3.3.4.7), but not after a restart,
         // when a saved reading is at hand.
-        if overdue && !interrupted && self.meter_silent() {
+        let asked = self.signed_end_asked();
+        if overdue && !interrupted && !asked && self.meter_silent() {
             let later = self.now.monotonic.after(SETTLE_MS);
             if let Session::Ending { until, .. } = &mut self.session {
                 *until = later;
             }
             return false;
         }
-        let ready = overdue || (fresh && (interrupted || !energised));
-        if ready {
-            self.queue_stop(number);
+        let settled = overdue || (fresh && (interrupted || !energised));
+        if !settled && !asked {
+            return false;
         }
-        ready
+        if let Some(later) = self.signed_end_awaited() {
+            if let Session::Ending { until, .. } = &mut self.session {
+                *until = later;
+            }
+            return false;
+        }
+        self.queue_stop(number);
+        true
     }
 
     /// Ends the running transaction, or the permission for one that has not begun.
@@ -303,6 +317,11 @@ impl ChargePoint {
             .and_then(|(_, reading)| reading.energy_wh)
     }
 
+    /// The same, where the meter works: without it nobody may charge (guide 3.3.4.7).
+    fn metered(&self) -> Option<i64> {
+        self.energy().filter(|_| !self.meter_silent())
+    }
+
     /// Whether no usable value comes from the meter.
     pub(super) fn meter_silent(&self) -> bool {
         let meter = [
@@ -336,34 +355,43 @@ impl ChargePoint {
             meter_last: energy,
             last_seen: started,
             refused: false,
+            told: self.wall().is_some() || self.configuration.flag(Key::AllowTxWithInvalidTime),
             end: None,
             begin_values,
+            signed: self.signed_values(),
         };
         let (reservation_id, reservation_used) = self.use_reservation().unzip();
-        let start = StartTransaction {
-            connector_id: 1,
-            id_tag,
-            meter_start: energy,
-            timestamp: started,
-            reservation_id,
-        };
-        let message_id = self.message_id();
-        let message = self
-            .queue
-            .push(number, message_id, Body::Start(start), true);
-        self.store(vec![
-            Change::PutTransaction(transaction.clone()),
-            Change::PutMessage(message),
-        ]);
+        self.store(vec![Change::PutTransaction(transaction.clone())]);
         self.store(reservation_used.into_iter().collect());
+        if transaction.told {
+            let start = StartTransaction {
+                connector_id: 1,
+                id_tag,
+                meter_start: energy,
+                timestamp: started,
+                reservation_id,
+            };
+            let message_id = self.message_id();
+            let message = self
+                .queue
+                .push(number, message_id, Body::Start(start), true);
+            self.store(vec![Change::PutMessage(message)]);
+        } else {
+            self.warn(format!(
+                "transaction {number} begins without valid time: the central system won't be told"
+            ));
+        }
         self.transactions.insert(number, transaction);
         self.session = Session::Active { number };
+        self.transaction_began = Some((number, self.now.monotonic));
+        self.ask_signed_begin();
         self.reporting
             .transaction_began(self.now.monotonic, &self.configuration);
     }
 
     fn resume(&mut self, number: u64) {
         self.session = Session::Active { number };
+        self.ask_signed_begin();
         self.reporting
             .transaction_resumed(self.now.monotonic, &self.configuration);
         self.note(format!("transaction {number} goes on"));
@@ -416,12 +444,15 @@ impl ChargePoint {
         let meter_stop = energy
             .unwrap_or(transaction.meter_last)
             .max(transaction.meter_last);
-        let mut transaction_data = std::mem::take(&mut transaction.begin_values);
-        transaction_data.extend(self.stop_values(
-            ReadingContext::TransactionEnd,
-            end.at,
-            meter_stop,
-        ));
+        let signed = self.take_signed_values(&transaction, end.at);
+        let begin = std::mem::take(&mut transaction.begin_values);
+        let last = self.stop_values(ReadingContext::TransactionEnd, end.at, meter_stop);
+        let mut transaction_data = self.transaction_data(number, begin, last);
+        if !transaction.told {
+            self.store(vec![Change::DeleteTransaction(number)]);
+            return self.clear_transaction_profiles();
+        }
+        transaction_data.extend(signed);
         let stop = StopTransaction {
             id_tag: end.id_tag.clone(),
             meter_stop,
@@ -446,33 +477,5 @@ impl ChargePoint {
         self.transactions.insert(number, transaction);
         self.store(changes);
         self.clear_transaction_profiles();
-    }
-
-    /// The values of `StopTxnSampledData` at `at`, with the register at `energy`.
-    fn stop_values(&self, context: ReadingContext, at: Timestamp, energy: i64) -> Vec<MeterValue> {
-        let list = self.configuration.measurands(Key::StopTxnSampledData);
-        let offered = self.offered();
-        let reading = self
-            .reading
-            .as_ref()
-            .map(|(_, reading)| reading.clone())
-            .unwrap_or_default();
-        let sampled_value = sample(
-            &Reading {
-                energy_wh: Some(energy),
-                ..reading
-            },
-            offered,
-            &list,
-            context,
-        );
-        if sampled_value.is_empty() {
-            Vec::new()
-        } else {
-            vec![MeterValue {
-                timestamp: at,
-                sampled_value,
-            }]
-        }
     }
 }

@@ -37,6 +37,8 @@ pub struct Configuration {
     values: Vec<String>,
     /// Keys of the station's other daemons.
     others: Vec<Other>,
+    /// Whether there is a `Meter1PublicKey`.
+    meter_signs: bool,
 }
 
 /// A key that another daemon carries out: it is passed on, and shown.
@@ -76,6 +78,7 @@ impl Default for Configuration {
                 .map(|specification| specification.default.to_owned())
                 .collect(),
             others: Vec::new(),
+            meter_signs: false,
         };
         configuration.put(Key::SupportedFeatureProfiles, Feature::advertised());
         configuration
@@ -132,7 +135,7 @@ impl Configuration {
         value: &str,
         meter: Option<&Reading>,
     ) -> Result<Setting, ChangeError> {
-        let Some(specification) = own(name) else {
+        let Some(specification) = own(name).filter(|own| self.exists(own.key)) else {
             return self.check_other(name, value);
         };
         let refused = |allowed| match specification.form {
@@ -140,6 +143,7 @@ impl Configuration {
             Form::Boolean
             | Form::ZeroOr(..)
             | Form::Range(..)
+            | Form::OneOf(_)
             | Form::Measurands
             | Form::PhaseRotation
             | Form::Text(..)
@@ -205,7 +209,7 @@ impl Configuration {
     pub(crate) fn all(&self) -> impl Iterator<Item = Entry<'_>> {
         let own = SPECIFICATIONS
             .iter()
-            .filter(|specification| specification.feature.carried_out())
+            .filter(|own| own.feature.carried_out() && self.exists(own.key))
             .map(|specification| self.entry(specification));
         own.chain(self.others.iter().map(Other::entry))
     }
@@ -220,8 +224,24 @@ impl Configuration {
                 .map(Other::entry)
         };
         own(name)
+            .filter(|own| self.exists(own.key))
             .map(|specification| self.entry(specification))
             .or_else(other)
+    }
+
+    /// `Meter1PublicKey`; `None` without a meter that signs.
+    pub(crate) fn meter_public_key(&self) -> Option<&str> {
+        self.meter_signs.then(|| self.value(Key::Meter1PublicKey))
+    }
+
+    /// Sets or removes `Meter1PublicKey`.
+    pub(crate) fn set_meter_public_key(&mut self, key: Option<String>) {
+        self.meter_signs = key.is_some();
+        self.put(Key::Meter1PublicKey, key.unwrap_or_default());
+    }
+
+    fn exists(&self, key: Key) -> bool {
+        key != Key::Meter1PublicKey || self.meter_signs
     }
 
     pub(crate) fn flag(&self, key: Key) -> bool {
@@ -318,6 +338,11 @@ impl Specification {
             Form::Boolean => "true or false".to_owned(),
             Form::ZeroOr(lowest, highest) => format!("0, or {lowest} to {highest}"),
             Form::Range(lowest, highest) => format!("{lowest} to {highest}"),
+            Form::OneOf(words) => words
+                .iter()
+                .map(|word| format!("`{word}`"))
+                .collect::<Vec<_>>()
+                .join(" or "),
             Form::Measurands => "measurands, separated by commas".to_owned(),
             Form::PhaseRotation => "a list such as 0.RST,1.RST".to_owned(),
             Form::Text(least, most) => format!("a text of {least} to {most} characters"),
@@ -359,6 +384,10 @@ impl Specification {
             Form::Range(lowest, highest) => match value.parse::<u32>() {
                 Ok(number) if (lowest..=highest).contains(&number) => Ok(number.to_string()),
                 Ok(_) | Err(_) => Err(self.allowed()),
+            },
+            Form::OneOf(words) => match words.contains(&value) {
+                true => Ok(value.to_owned()),
+                false => Err(self.allowed()),
             },
             Form::Measurands => measurands(value, meter),
             Form::PhaseRotation => {
@@ -467,6 +496,7 @@ mod tests {
             (Key::MeterValuesSampledDataMaxLength, LONGEST_LIST),
             (Key::MeterValuesAlignedDataMaxLength, LONGEST_LIST),
             (Key::StopTxnSampledDataMaxLength, LONGEST_LIST),
+            (Key::StopTxnAlignedDataMaxLength, LONGEST_LIST),
         ] {
             assert_eq!(
                 configuration.value(key),

@@ -16,6 +16,7 @@ pub enum Key {
     AuthorizationKey,
     AuthorizeRemoteTxRequests,
     BootNotificationOnReconnect,
+    CalibrationLawFormat,
     CentralSystemUri,
     CertificateSignedMaxChainSize,
     CertificateStoreMaxLength,
@@ -36,7 +37,9 @@ pub enum Key {
     LocalAuthorizeOffline,
     LocalPreAuthorize,
     MaxChargingProfilesInstalled,
+    MaxEnergyOnInvalidId,
     MessageTimeout,
+    Meter1PublicKey,
     MeterValuesAlignedData,
     MeterValuesAlignedDataMaxLength,
     MeterValuesSampledData,
@@ -50,8 +53,11 @@ pub enum Key {
     RfidStopTransaction,
     SecurityProfile,
     SendLocalListMaxLength,
+    SendMeterPublicKeyOnBootNotification,
+    StopTransactionMaxMeterValues,
     StopTransactionOnEVSideDisconnect,
     StopTransactionOnInvalidId,
+    StopTransactionSignatureFormat,
     StopTxnAlignedData,
     StopTxnAlignedDataMaxLength,
     StopTxnSampledData,
@@ -77,6 +83,8 @@ pub(super) enum Form {
     ZeroOr(u32, u32),
     /// From the first number to the second.
     Range(u32, u32),
+    /// One of these.
+    OneOf(&'static [&'static str]),
     /// A comma-separated list of measurands.
     Measurands,
     /// A comma-separated list of `connector.rotation`.
@@ -162,7 +170,7 @@ impl Specification {
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
 /// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 57] = [
+pub(super) const SPECIFICATIONS: [Specification; 63] = [
     key(
         Key::AdditionalRootCertificateCheck,
         "AdditionalRootCertificateCheck",
@@ -211,6 +219,12 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
         "false",
     ),
     key(
+        Key::CalibrationLawFormat,
+        "calibrationLawFormat",
+        Form::OneOf(&["ocmf,plain", "ocmf,hex"]),
+        "ocmf,plain",
+    ),
+    key(
         Key::CentralSystemUri,
         "CentralSystemURI",
         Form::WebSocketUri,
@@ -247,7 +261,7 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
         Key::ChargingScheduleMaxPeriods,
         "ChargingScheduleMaxPeriods",
         Form::ReadOnly,
-        "1",
+        "96",
     ),
     key(
         Key::ClockAlignedDataInterval,
@@ -336,12 +350,20 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
         "20",
     ),
     key(
+        Key::MaxEnergyOnInvalidId,
+        "MaxEnergyOnInvalidId",
+        Form::Range(0, ANY),
+        "0",
+    ),
+    key(
         Key::MessageTimeout,
         "MessageTimeout",
         Form::Range(1, 3600),
         "30",
     )
     .kept(Kept::Here),
+    // There only with a meter that signs.
+    key(Key::Meter1PublicKey, "Meter1PublicKey", Form::ReadOnly, ""),
     key(
         Key::MeterValuesAlignedData,
         "MeterValuesAlignedData",
@@ -421,6 +443,18 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
     )
     .of(Feature::LocalAuthListManagement),
     key(
+        Key::SendMeterPublicKeyOnBootNotification,
+        "sendMeterPublicKeyOnBootNotification",
+        Form::Boolean,
+        "true",
+    ),
+    key(
+        Key::StopTransactionMaxMeterValues,
+        "StopTransactionMaxMeterValues",
+        Form::Range(2, 500),
+        "200",
+    ),
+    key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",
         Form::Fixed,
@@ -434,16 +468,22 @@ pub(super) const SPECIFICATIONS: [Specification; 57] = [
         "true",
     ),
     key(
+        Key::StopTransactionSignatureFormat,
+        "StopTransactionSignatureFormat",
+        Form::ReadOnly,
+        "MR",
+    ),
+    key(
         Key::StopTxnAlignedData,
         "StopTxnAlignedData",
-        Form::ReadOnly,
+        Form::Measurands,
         "",
     ),
     key(
         Key::StopTxnAlignedDataMaxLength,
         "StopTxnAlignedDataMaxLength",
         Form::ReadOnly,
-        "0",
+        "27",
     ),
     key(
         Key::StopTxnSampledData,

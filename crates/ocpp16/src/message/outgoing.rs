@@ -275,10 +275,13 @@ pub struct MeterValue {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SampledValue {
-    /// A decimal number, never empty.
+    /// A decimal number, or as `format` says; never empty.
     pub value: String,
     /// Why it was taken.
     pub context: ReadingContext,
+    /// Absent for a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<ValueFormat>,
     /// Name of the quantity.
     pub measurand: String,
     /// Absent for a total and in single-phase systems (guide 3.3.6).
@@ -287,6 +290,13 @@ pub struct SampledValue {
     /// Absent for the frequency (erratum 3.86).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+}
+
+/// `ValueFormat` of OCPP 1.6, as far as it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ValueFormat {
+    /// A signed record.
+    SignedData,
 }
 
 /// `ReadingContext` of OCPP 1.6.

@@ -15,7 +15,8 @@ use ocpp16::{
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{DatabaseError, failed, migrate, set_aside};
+use super::error::Operation;
+use super::{DatabaseError, check, migrate, set_aside};
 
 /// The file below the state directory (guide 5.2).
 const FILE: &str = "auth.db";
@@ -122,28 +123,33 @@ fn open_or_begin(path: &Path, uri: &str) -> Result<(Connection, StoredIdentifier
         if !error.broken_file() {
             return Err(error);
         }
-        set_aside(path)?;
-        tracing::error!("{}: {error}; set aside, a new one is begun", path.display());
+        let aside = set_aside(path)?;
+        tracing::error!(
+            "{}: {error}; kept as {}, a new one is begun",
+            path.display(),
+            aside.display()
+        );
         open(path, uri)
     })
 }
 
 fn open(path: &Path, uri: &str) -> Result<(Connection, StoredIdentifiers), DatabaseError> {
-    let mut connection = Connection::open(path).map_err(failed("open the database"))?;
+    let mut connection = Connection::open(path).map_err(Operation::Open.failed())?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 65536;",
         )
-        .map_err(failed("set up the database"))?;
+        .map_err(Operation::Open.failed())?;
+    check(&connection)?;
     migrate(&mut connection, &MIGRATIONS)?;
     keep_to(&mut connection, uri)?;
-    let stored = load(&connection).map_err(failed("read the identifiers"))?;
+    let stored = load(&connection).map_err(Operation::Read.failed())?;
     Ok((connection, stored))
 }
 
 /// The users of one central system are none of another's.
 fn keep_to(connection: &mut Connection, uri: &str) -> Result<(), DatabaseError> {
-    let failed = failed("compare the central system");
+    let failed = Operation::Erase.failed();
     let known: Option<String> = value(connection, "uri").map_err(&failed)?;
     if known.as_deref() == Some(uri) {
         return Ok(());
@@ -187,7 +193,7 @@ fn identifier(row: &Row<'_>) -> rusqlite::Result<(String, IdTagInfo)> {
 }
 
 fn carry_out(connection: &mut Connection, order: &Order) -> Result<(), DatabaseError> {
-    let failed = failed("store identifiers");
+    let failed = Operation::Commit.failed();
     let transaction = connection.transaction().map_err(&failed)?;
     match order {
         Order::List(update) => put_list(&transaction, update),

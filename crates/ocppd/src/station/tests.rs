@@ -287,3 +287,25 @@ fn a_register_is_whole_and_never_negative() {
         assert_eq!(watt_hours(energy), expected, "{energy}");
     }
 }
+
+// covers: PH-022
+#[test]
+fn what_can_be_offered_is_a_level() {
+    let mut levels = known();
+    let shown = |levels: &Levels| {
+        let station = levels.station().unwrap();
+        (station.physical.map(|limit| limit.0), station.phases)
+    };
+    assert_eq!(shown(&levels), (None, None));
+    let physical = topics::EVSE_BASIC_PHYSICAL_CURRENT_LIMIT.name();
+    let phases = topics::EVSE_PHASE_ACTUAL.name();
+    for (limit, actual, expected) in [
+        ("20", "1", (Some(200), Some(1))),
+        ("0", "0", (None, None)),
+        ("32", "3", (Some(320), Some(3))),
+    ] {
+        levels.take(&message(physical, limit));
+        levels.take(&message(phases, actual));
+        assert_eq!(shown(&levels), expected);
+    }
+}

@@ -59,6 +59,7 @@ pub struct Bench {
     pub directory: tempfile::TempDir,
     process: Option<Child>,
     environment: Vec<(String, String)>,
+    largest_file: Option<u32>,
 }
 
 impl Bench {
@@ -80,6 +81,7 @@ impl Bench {
             directory,
             process: None,
             environment: Vec::new(),
+            largest_file: None,
         };
         bench.configure(uri, ocpp);
         bench.mqtt.write_customer_json(&bench.path("customer.json"));
@@ -107,6 +109,23 @@ impl Bench {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// From the next run on no file grows above `blocks` of 512 bytes, as on a full disk.
+    pub fn limit_files(&mut self, blocks: Option<u32>) {
+        self.largest_file = blocks;
+    }
+
+    fn command(&self) -> Command {
+        let ocppd = env!("CARGO_BIN_EXE_ocppd");
+        let Some(blocks) = self.largest_file else {
+            return Command::new(ocppd);
+        };
+        let mut command = Command::new("sh");
+        // The write fails; the signal that comes with it is not for a daemon.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        command.args(["-c", &script, "sh", ocppd]);
+        command
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -118,8 +137,11 @@ impl Bench {
             .open(self.path("log"))
             .unwrap();
         let reboot = format!("touch {}", self.path("rebooted").display());
-        let child = Command::new(env!("CARGO_BIN_EXE_ocppd"))
-            .args(["--log", "debug", "--reboot-command", &reboot, "--mqtt"])
+        let child = self
+            .command()
+            .args(["--log", "debug", "--reboot-command", &reboot])
+            // What is decided offline is decided at once.
+            .args(["--offline-after", "0", "--mqtt"])
             .arg(format!("127.0.0.1:{}", self.broker.port()))
             .arg("--config-dir")
             .arg(self.directory.path())

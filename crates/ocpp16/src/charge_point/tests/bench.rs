@@ -20,6 +20,9 @@ pub struct Bench {
     pub configured: Vec<(&'static str, String)>,
     pub permit: Option<bool>,
     pub limit: Option<DeciAmperes>,
+    /// Whether the EVSE offers no more than the limit.
+    pub evse_follows: bool,
+    evse_heard: bool,
     pub operative: Option<bool>,
     pub others: Vec<Output>,
     /// Whether list and cache can be stored.
@@ -28,6 +31,9 @@ pub struct Bench {
     /// What the writer of customer.json answers; `None`: it is silent.
     pub writer: Option<bool>,
 }
+
+/// What the EVSE offers when nothing limits it.
+const RATING: DeciAmperes = DeciAmperes(160);
 
 pub fn settings(prefix: &str) -> Settings {
     let identity = BootNotification {
@@ -50,6 +56,7 @@ pub fn settings(prefix: &str) -> Settings {
         recloser: true,
         transfers: Vec::new(),
         hardware_limit: DeciAmperes(320),
+        offline_after_ms: 120_000,
     }
 }
 
@@ -87,6 +94,11 @@ pub fn apply(
             Change::DeleteMessage(sequence) => {
                 stored.messages.retain(|old| old.sequence != sequence)
             }
+            Change::PutInterim(new) => {
+                stored.interim.retain(|old| old.place != new.place);
+                stored.interim.push(new);
+            }
+            Change::DeleteInterim(place) => stored.interim.retain(|old| old.place != place),
             Change::Profiles(profiles) => stored.profiles = profiles,
             Change::Availability { station, connector } => {
                 stored.station_operative = station;
@@ -138,7 +150,9 @@ impl Bench {
         let station = Station {
             session: EvseSession::Idle,
             ev_present: Some(false),
-            offered: DeciAmperes(160),
+            offered: RATING,
+            physical: None,
+            phases: None,
             recloser: None,
             faults: Vec::new(),
         };
@@ -152,6 +166,8 @@ impl Bench {
             configured: Vec::new(),
             permit: None,
             limit: None,
+            evse_follows: true,
+            evse_heard: false,
             operative: None,
             others: Vec::new(),
             flash_works: true,
@@ -216,6 +232,7 @@ impl Bench {
         let time = self.time();
         let mut stored = None;
         let mut written = Vec::new();
+        let mut follow = false;
         for output in self.point.handle(time, input) {
             match output {
                 Output::StoreList(update) => {
@@ -235,7 +252,10 @@ impl Bench {
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
                 Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
-                Output::Limit(limit) => self.limit = limit,
+                Output::Limit(limit) => {
+                    self.limit = limit;
+                    follow = self.evse_follows;
+                }
                 Output::Operative(operative) => self.operative = Some(operative),
                 Output::Configure {
                     request,
@@ -251,6 +271,7 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::Sign(_)
                 | Output::TransferRequest { .. }
                 | Output::TransferConfirm { .. }
                 | Output::SetClock(_)
@@ -272,6 +293,10 @@ impl Bench {
                 self.input(Input::Configured { request, accepted });
             }
         }
+        if follow && self.evse_heard {
+            let offered = self.limit.map_or(RATING, |limit| limit.min(RATING));
+            self.station(|station| station.offered = offered);
+        }
     }
 
     /// Lets time pass, waking the charge point at each of its deadlines.
@@ -287,6 +312,7 @@ impl Bench {
 
     pub fn station(&mut self, change: impl FnOnce(&mut Station)) {
         change(&mut self.station);
+        self.evse_heard = true;
         let station = self.station.clone();
         self.input(Input::Station(station));
     }
@@ -433,6 +459,8 @@ impl Bench {
             configured: self.configured.clone(),
             permit: None,
             limit: None,
+            evse_follows: true,
+            evse_heard: false,
             operative: None,
             others: Vec::new(),
             flash_works: true,

@@ -137,6 +137,8 @@ impl World {
             session: self.session,
             ev_present,
             offered: DeciAmperes(160),
+            physical: None,
+            phases: None,
             recloser: None,
             faults: Vec::new(),
         }
@@ -179,6 +181,7 @@ impl World {
                     | Output::IdTagAnswer(_)
                     | Output::Unlock(_)
                     | Output::Recloser(_)
+                    | Output::Sign(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
                     | Output::Reboot

@@ -145,11 +145,21 @@ fn an_unknown_connector_is_a_property_constraint_violation() {
 #[test]
 fn more_periods_than_advertised_are_rejected_with_a_valid_status() {
     let mut bench = Bench::online();
-    let mut two = profile("TxDefaultProfile", 6.0);
-    two["chargingSchedule"]["chargingSchedulePeriod"] =
-        json!([{"startPeriod": 0, "limit": 6}, {"startPeriod": 60, "limit": 10}]);
-    assert_eq!(set(&mut bench, 1, &two), "Rejected");
+    let keys = json!({"key": ["ChargingScheduleMaxPeriods"]});
+    let advertised = bench.call("GetConfiguration", keys)["configurationKey"][0]["value"].clone();
+    let most: u64 = advertised.as_str().unwrap().parse().unwrap();
+    let mut long = profile("TxDefaultProfile", 6.0);
+    let periods = |count| -> Vec<Value> {
+        (0..count)
+            .map(|n| json!({"startPeriod": n * 900, "limit": 6}))
+            .collect()
+    };
+    long["chargingSchedule"]["chargingSchedulePeriod"] = json!(periods(most + 1));
+    assert_eq!(set(&mut bench, 1, &long), "Rejected");
     assert_eq!(bench.limit, None);
+    long["chargingSchedule"]["chargingSchedulePeriod"] = json!(periods(most));
+    assert_eq!(set(&mut bench, 1, &long), "Accepted");
+    assert_eq!(bench.limit, Some(DeciAmperes(60)));
 }
 
 #[test]
@@ -262,4 +272,172 @@ fn the_composite_schedule_is_the_limit_in_force() {
     in_watts["chargingSchedule"]["chargingRateUnit"] = json!("W");
     assert_eq!(set(&mut bench, 1, &in_watts), "Accepted");
     assert_eq!(bench.limit, Some(DeciAmperes(110)));
+}
+
+/// A quarter of an hour each at 16 A, 5 A and 10 A, then 16 A again.
+fn four_quarters(kind: &str) -> Value {
+    let mut profile = profile("TxDefaultProfile", 16.0);
+    profile["chargingProfileKind"] = json!(kind);
+    profile["chargingSchedule"]["minChargingRate"] = json!(6.0);
+    profile["chargingSchedule"]["chargingSchedulePeriod"] = json!([
+        {"startPeriod": 0, "limit": 16}, {"startPeriod": 900, "limit": 5},
+        {"startPeriod": 1800, "limit": 10}, {"startPeriod": 2700, "limit": 16},
+    ]);
+    profile
+}
+
+// covers: OSM-016
+#[test]
+fn each_period_begins_exactly_at_its_border() {
+    for kind in ["Absolute", "Relative"] {
+        let mut bench = Bench::online();
+        let mut profile = four_quarters(kind);
+        if kind == "Absolute" {
+            profile["chargingSchedule"]["startSchedule"] = json!(bench.wall().to_string());
+        }
+        bench.charge();
+        assert_eq!(set(&mut bench, 1, &profile), "Accepted");
+        for (before, after) in [(160, 50), (50, 100), (100, 160)] {
+            bench.pass(899);
+            assert_eq!(bench.limit, Some(DeciAmperes(before)), "{kind}");
+            bench.pass(1);
+            assert_eq!(bench.limit, Some(DeciAmperes(after)), "{kind}");
+        }
+    }
+}
+
+// covers: OSM-014
+#[test]
+fn a_period_below_6_a_suspends_and_the_transaction_goes_on() {
+    let mut bench = Bench::online();
+    bench.charge();
+    set(&mut bench, 1, &four_quarters("Relative"));
+    bench.pass(900);
+    bench.drain();
+    bench.evse(EvseSession::SuspendedEvse);
+    assert_eq!(bench.reported(), ["SuspendedEVSE"]);
+    bench.pass(900);
+    bench.drain();
+    bench.evse(EvseSession::Charging);
+    assert_eq!(bench.reported(), ["Charging"]);
+    assert_eq!(
+        (bench.permit, bench.stored.transactions.len()),
+        (Some(true), 1)
+    );
+}
+
+#[test]
+fn a_relative_schedule_does_not_jump_with_the_clock() {
+    let mut bench = Bench::online();
+    bench.charge();
+    set(&mut bench, 1, &four_quarters("Relative"));
+    bench.pass(600);
+    for hours in [24 * 365, -2, 0] {
+        bench.wall_at_zero = Some(super::bench::start_of_time().plus_seconds(hours * 3_600));
+        bench.input(Input::Tick);
+        assert_eq!(bench.limit, Some(DeciAmperes(160)), "{hours}");
+    }
+    bench.pass(300);
+    assert_eq!(bench.limit, Some(DeciAmperes(50)));
+}
+
+// covers: OSM-032
+#[test]
+fn the_composite_schedule_knows_cable_and_periods() {
+    let mut bench = Bench::online();
+    bench.charge();
+    bench.station(|station| station.physical = Some(DeciAmperes(130)));
+    let start = bench.wall();
+    set(&mut bench, 1, &four_quarters("Relative"));
+    for (unit, limits) in [
+        ("A", [13.0, 5.0, 10.0, 13.0]),
+        ("W", [8_970.0, 3_450.0, 6_900.0, 8_970.0]),
+    ] {
+        let asked = json!({"connectorId": 1, "duration": 3600, "chargingRateUnit": unit});
+        let answer = bench.call("GetCompositeSchedule", asked);
+        let periods: Vec<Value> = [0, 900, 1_800, 2_700]
+            .into_iter()
+            .zip(limits)
+            .map(|(start, limit)| json!({"startPeriod": start, "limit": limit}))
+            .collect();
+        let schedule = json!({"duration": 3600, "startSchedule": start.to_string(),
+            "chargingRateUnit": unit, "chargingSchedulePeriod": periods});
+        assert_eq!(answer["chargingSchedule"], schedule);
+    }
+}
+
+#[test]
+fn a_later_tx_profile_replaces_the_one_of_the_remote_start() {
+    let mut bench = Bench::online();
+    let payload = json!({"idTag": "x", "chargingProfile": profile("TxProfile", 8.0)});
+    assert_eq!(bench.status("RemoteStartTransaction", payload), "Accepted");
+    bench.evse(EvseSession::Charging);
+    bench.drain();
+    let mut later = profile("TxProfile", 12.0);
+    later["chargingProfileId"] = json!(2);
+    later["transactionId"] = json!(7);
+    assert_eq!(set(&mut bench, 1, &later), "Accepted");
+    assert_eq!(bench.limit, Some(DeciAmperes(120)));
+    bench.status("ClearChargingProfile", json!({"id": 2}));
+    assert_eq!(bench.limit, None, "the first one is gone");
+}
+
+#[test]
+fn all_periods_survive_a_power_loss() {
+    let mut bench = Bench::online();
+    let mut profile = four_quarters("Absolute");
+    profile["chargingSchedule"]["startSchedule"] = json!(bench.wall().to_string());
+    set(&mut bench, 1, &profile);
+    bench.pass(60);
+    let mut after = bench.restart();
+    for limit in [50, 100, 160] {
+        after.pass(900);
+        assert_eq!(after.limit, Some(DeciAmperes(limit)));
+    }
+}
+
+// covers: OSM-031, PH-022
+#[test]
+fn current_offered_is_the_limit_in_force_on_the_phases_in_use() {
+    let mut bench =
+        Bench::configured(&[("MeterValuesSampledData", "Current.Offered,Power.Offered")]);
+    bench.connect();
+    bench.charge();
+    set(&mut bench, 1, &profile("TxDefaultProfile", 7.0));
+    for (phases, amperes, watts) in [(1, "7.0", "1610"), (3, "21.0", "4830")] {
+        bench.station(|station| station.phases = Some(phases));
+        bench.status("TriggerMessage", json!({"requestedMessage": "MeterValues"}));
+        let values =
+            bench.answer("MeterValues", json!({}))["meterValue"][0]["sampledValue"].clone();
+        let shown: Vec<&str> = [0, 1].map(|n| values[n]["value"].as_str().unwrap()).into();
+        assert_eq!(shown, [amperes, watts]);
+    }
+}
+
+// covers: OSM-034
+#[test]
+fn a_limit_that_the_evse_does_not_follow_is_an_error() {
+    let mut bench = Bench::online();
+    bench.charge();
+    bench.evse_follows = false;
+    set(&mut bench, 1, &profile("TxDefaultProfile", 7.0));
+    bench.pass(9);
+    bench.expect_silence();
+    bench.pass(1);
+    let told = bench.answer("StatusNotification", json!({}));
+    assert_eq!(
+        (
+            &told["errorCode"],
+            &told["vendorErrorCode"],
+            &told["status"]
+        ),
+        (
+            &json!("OtherError"),
+            &json!("ChargingLimitNotApplied"),
+            &json!("Charging")
+        )
+    );
+    bench.station(|station| station.offered = DeciAmperes(70));
+    let told = bench.answer("StatusNotification", json!({}));
+    assert_eq!(told["errorCode"], json!("NoError"));
 }

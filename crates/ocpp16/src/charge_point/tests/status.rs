@@ -34,13 +34,7 @@ fn connector_0_and_1_are_reported_after_acceptance() {
 
 #[test]
 fn a_station_without_evse_is_unavailable_after_a_while() {
-    let point = crate::ChargePoint::new(
-        settings("first"),
-        Configuration::default(),
-        Stored::default(),
-    );
-    let mut bench = Bench::new();
-    bench.point = point;
+    let mut bench = Bench::new().new_process();
     bench.input(Input::SocketOpened);
     bench.accept_boot();
     bench.pass(4);

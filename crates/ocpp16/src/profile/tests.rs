@@ -38,9 +38,8 @@ fn with(profiles: impl IntoIterator<Item = InstalledProfile>) -> Profiles {
 }
 
 fn limit(profiles: &Profiles, seconds: i64) -> Option<u32> {
-    profiles
-        .limit(1, Some(at(seconds)), Some(at(200)))
-        .map(|limit| limit.0)
+    let moment = profiles.moment(at(seconds), Some(at(200)));
+    moment.limit.map(|limit| limit.current.0)
 }
 
 // covers: OSM-015
@@ -93,10 +92,6 @@ fn the_station_limit_and_the_session_limit_combine_to_the_lower() {
     assert_eq!(limit(&profiles, 300), Some(160));
     profiles.clear_transaction();
     assert_eq!(limit(&profiles, 300), Some(100));
-    assert_eq!(
-        profiles.limit(0, Some(at(300)), None),
-        Some(DeciAmperes(160))
-    );
 }
 
 // covers: OSM-023
@@ -170,23 +165,83 @@ fn validity_bounds_a_profile() {
 }
 
 #[test]
-fn without_valid_time_every_profile_is_in_force() {
+fn without_valid_time_the_lowest_limit_that_may_hold_counts() {
+    let timeless = |profiles: Profiles| profiles.timeless().map(|limit| limit.current.0);
     let mut later = profile(1, Purpose::TxDefault, 6.0);
     later.schedule.start = Some(at(1_000_000));
+    assert_eq!(timeless(with([on(1, later.clone())])), Some(60));
+    // It may hide a lower one, or not.
+    later.stack_level = 1;
+    later.schedule.periods[0].limit = DeciAmperes(160);
+    let low = on(1, profile(2, Purpose::TxDefault, 10.0));
     assert_eq!(
-        with([on(1, later)]).limit(1, None, None),
-        Some(DeciAmperes(60))
+        timeless(with([on(1, later.clone()), low.clone()])),
+        Some(100)
     );
+    // What has no beginning and no end is certainly in force.
+    later.kind = Kind::Relative;
+    assert_eq!(timeless(with([on(1, later), low])), Some(160));
+}
+
+#[test]
+fn a_schedule_received_without_time_begins_when_there_is_one() {
+    let mut undated = profile(1, Purpose::ChargePointMax, 6.0);
+    undated.kind = Kind::Relative;
+    undated.schedule.duration = Some(60);
+    let mut profiles = with([InstalledProfile {
+        connector: 0,
+        profile: undated,
+        received: None,
+    }]);
+    assert!(profiles.begin_undated(at(500)) && !profiles.begin_undated(at(600)));
+    assert_eq!(
+        [500, 559, 560].map(|t| limit(&profiles, t)),
+        [Some(60), Some(60), None]
+    );
+}
+
+#[test]
+fn a_daily_schedule_keeps_its_time_in_utc_over_the_change_to_summer_time() {
+    let mut night = profile(1, Purpose::TxDefault, 16.0);
+    night.kind = Kind::Recurring(Recurrency::Daily);
+    night.schedule.start = Timestamp::parse("2026-03-27T22:00:00+01:00");
+    night.schedule.duration = Some(8 * 3_600);
+    let profiles = with([on(1, night)]);
+    let limited = |text: &str| {
+        let moment = profiles.moment(Timestamp::parse(text).unwrap(), None);
+        moment.limit.is_some()
+    };
+    for (text, expected) in [
+        ("2026-03-28T20:59:59Z", false),
+        ("2026-03-28T21:00:00Z", true),
+        ("2026-03-29T04:59:59Z", true),
+        ("2026-03-29T05:00:00Z", false),
+        // In Europe clocks were put forward in between.
+        ("2026-03-29T20:59:59Z", false),
+        ("2026-03-29T21:00:00Z", true),
+        ("2026-10-25T05:00:00Z", false),
+        ("2026-10-25T21:00:00Z", true),
+    ] {
+        assert_eq!(limited(text), expected, "{text}");
+    }
 }
 
 // covers: OSM-016, OSM-017, OSM-020
 #[test]
 fn each_capacity_holds_at_its_value_and_refuses_one_above() {
     let mut periods = profile(1, Purpose::TxDefault, 6.0);
-    periods.schedule.periods = vec![Period::new(0, 6.0, RateUnit::Amperes, None); MAX_PERIODS + 1];
+    let quarter = |n: u32| Period::new(n * 900, f64::from(n), RateUnit::Amperes, None);
+    periods.schedule.periods = (0..=u32::try_from(MAX_PERIODS).unwrap())
+        .map(quarter)
+        .collect();
     assert!(Profiles::default().install(on(1, periods.clone())).is_err());
     periods.schedule.periods.truncate(MAX_PERIODS);
-    assert!(Profiles::default().install(on(1, periods)).is_ok());
+    let whole_day = with([on(1, periods)]);
+    let each = (0..MAX_PERIODS).map(|n| limit(&whole_day, 900 * i64::try_from(n).unwrap()));
+    assert!(
+        each.eq((0..96).map(|n| Some(n * 10))),
+        "each is carried out"
+    );
 
     let mut level = profile(1, Purpose::TxDefault, 6.0);
     level.stack_level = MAX_STACK_LEVEL + 1;
@@ -301,6 +356,50 @@ fn clearing_follows_the_filter() {
     }
 }
 
+#[test]
+fn what_can_not_be_carried_out_is_refused() {
+    let refused = |change: fn(&mut Profile)| {
+        let mut profile = profile(1, Purpose::TxDefault, 6.0);
+        change(&mut profile);
+        Profiles::default().install(on(1, profile)).unwrap_err()
+    };
+    for (change, why) in [
+        (
+            (|p| p.schedule.periods[0].start = 1) as fn(&mut Profile),
+            "the first period does not start at 0",
+        ),
+        (
+            |p| p.schedule.periods.clear(),
+            "the first period does not start at 0",
+        ),
+        (
+            |p| p.schedule.periods.push(p.schedule.periods[0].clone()),
+            "the periods are not in ascending order",
+        ),
+        (
+            |p| {
+                p.kind = Kind::Recurring(Recurrency::Daily);
+                p.schedule.start = None;
+            },
+            "a recurring profile needs startSchedule",
+        ),
+    ] {
+        assert_eq!(refused(change), why);
+    }
+}
+
+const STATION: Limit = Limit {
+    current: DeciAmperes(320),
+    phases: None,
+};
+
+fn shown(composite: &stack::Composite) -> Vec<(u32, u32)> {
+    let periods = composite.periods.iter();
+    periods
+        .map(|(start, limit)| (*start, limit.current.0))
+        .collect()
+}
+
 // covers: OSM-032
 #[test]
 fn the_composite_schedule_shows_each_change() {
@@ -309,15 +408,79 @@ fn the_composite_schedule_shows_each_change() {
     high.schedule.start = Some(at(1_000));
     high.schedule.duration = Some(60);
     let profiles = with([on(1, profile(1, Purpose::TxDefault, 16.0)), on(1, high)]);
-    let composite = profiles.composite(1, at(970), 300, None, DeciAmperes(320));
+    let composite = profiles.composite(at(970), 300, None, STATION);
+    assert_eq!(shown(&composite), [(0, 160), (30, 80), (90, 160)]);
+    let none = Profiles::default().composite(at(0), 60, None, STATION);
+    assert_eq!(shown(&none), [(0, 320)]);
+}
+
+#[test]
+fn a_composite_without_a_transaction_shows_what_one_would_get() {
+    let mut relative = profile(1, Purpose::TxDefault, 16.0);
+    relative.kind = Kind::Relative;
+    relative
+        .schedule
+        .periods
+        .push(Period::new(60, 8.0, RateUnit::Amperes, None));
+    let profiles = with([on(1, relative)]);
+    let composite = profiles.composite(at(0), 300, None, STATION);
+    assert_eq!(shown(&composite), [(0, 160), (60, 80)]);
     assert_eq!(
-        composite,
-        [
-            (0, DeciAmperes(160)),
-            (30, DeciAmperes(80)),
-            (90, DeciAmperes(160))
-        ]
+        profiles.moment(at(0), None).until,
+        None,
+        "nothing to wake up for"
     );
-    let none = Profiles::default().composite(1, at(0), 60, None, DeciAmperes(320));
-    assert_eq!(none, [(0, DeciAmperes(320))]);
+}
+
+#[test]
+fn watts_of_a_composite_count_its_phases() {
+    let mut single = profile(1, Purpose::TxDefault, 0.0);
+    single.schedule.periods = vec![Period::new(0, 3_680.0, RateUnit::Watts, Some(1))];
+    let profiles = with([
+        on(1, single),
+        on(0, profile(2, Purpose::ChargePointMax, 20.0)),
+    ]);
+    let limit = profiles.moment(at(0), None).limit.unwrap();
+    assert!((limit.watts() - 3_680.0).abs() < 1e-6, "{limit:?}");
+}
+
+/// The worst that a central system can install, asked for at once.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long it takes is what is tested"
+)]
+#[test]
+fn twenty_full_profiles_are_answered_at_once_and_at_bounded_length() {
+    let mut profiles = Profiles::default();
+    for id in 0..20_u32 {
+        let mut full = profile(i64::from(id), Purpose::TxDefault, 6.0);
+        full.kind = Kind::Recurring(Recurrency::Daily);
+        full.stack_level = id % 9;
+        if id >= 18 {
+            full.purpose = Purpose::ChargePointMax;
+        }
+        full.schedule.start = Some(at(i64::from(id) * 7));
+        // Each is in force for a moment only, so that all of them count again and again.
+        full.schedule.duration = Some(86_400 - 60 * (20 - id));
+        full.schedule.periods = (0..96)
+            .map(|n| {
+                let limit = f64::from((n * 31 + id * 17) % 32);
+                Period::new(n * 890, limit, RateUnit::Amperes, None)
+            })
+            .collect();
+        profiles
+            .install(on(u8::from((9..18).contains(&id)), full))
+            .unwrap();
+    }
+    assert_eq!(profiles.all().len(), MAX_INSTALLED);
+    for days in [7, 49_710] {
+        let began = std::time::Instant::now();
+        let composite = profiles.composite(at(0), days * 86_400, None, STATION);
+        let took = began.elapsed();
+        assert!(composite.periods.len() <= stack::Composite::MOST_PERIODS);
+        let (last, _) = composite.periods.last().unwrap();
+        assert!(*last < composite.duration && composite.duration <= days * 86_400);
+        // A debug build on a shared machine is as slow as the station.
+        assert!(took < std::time::Duration::from_secs(1), "{days}: {took:?}");
+    }
 }

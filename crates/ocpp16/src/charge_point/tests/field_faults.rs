@@ -1,0 +1,118 @@
+//! Defects of other charge points that no other test names (docs/explanation/field-faults.md).
+
+use serde_json::{Value, json};
+
+use super::bench::{Bench, meter};
+use crate::{DeciAmperes, EvseSession, Fault, Input, Reading};
+
+fn profile(id: i64, purpose: &str, limit: u32) -> Value {
+    json!({"connectorId": 1, "csChargingProfiles": {
+        "chargingProfileId": id, "stackLevel": 0, "chargingProfilePurpose": purpose,
+        "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}]}}})
+}
+
+#[test]
+fn nothing_of_a_transaction_follows_its_stop() {
+    let mut bench = Bench::configured(&[
+        ("MeterValueSampleInterval", "10"),
+        ("ClockAlignedDataInterval", "10"),
+        ("MeterValuesAlignedData", "Energy.Active.Import.Register"),
+    ]);
+    bench.connect();
+    bench.charge();
+    bench.pass(9);
+    bench.evse(EvseSession::Idle);
+    bench.pass(30);
+    let sent = bench.drain();
+    let stop = sent
+        .iter()
+        .position(|(action, _)| action == "StopTransaction")
+        .unwrap();
+    for (action, payload) in sent.iter().skip(stop + 1) {
+        assert!(payload.get("transactionId").is_none(), "{action} {payload}");
+    }
+}
+
+#[test]
+fn a_tx_profile_can_be_replaced_and_cleared_after_a_fault() {
+    let mut bench = Bench::online();
+    bench.charge();
+    let set = |bench: &mut Bench, limit| {
+        bench.status("SetChargingProfile", profile(3, "TxProfile", limit))
+    };
+    assert_eq!(set(&mut bench, 10), "Accepted");
+    bench.faults(&[Fault::Contactor]);
+    bench.evse(EvseSession::Faulted);
+    bench.drain();
+    bench.faults(&[]);
+    bench.evse(EvseSession::Charging);
+    bench.drain();
+    assert_eq!(set(&mut bench, 8), "Accepted");
+    assert_eq!(bench.limit, Some(DeciAmperes(80)));
+    let clear = bench.status("ClearChargingProfile", json!({"id": 3}));
+    assert_eq!((clear.as_str(), bench.limit), ("Accepted", None));
+}
+
+#[test]
+fn a_replaced_or_cleared_profile_does_not_come_back_after_a_restart() {
+    let mut bench = Bench::online();
+    bench.status("SetChargingProfile", profile(1, "TxDefaultProfile", 16));
+    bench.pass(60);
+    bench.status("SetChargingProfile", profile(2, "TxDefaultProfile", 8));
+    bench.pass(60);
+    bench.drain();
+    assert_eq!(bench.restart().limit, Some(DeciAmperes(80)));
+    bench.status("ClearChargingProfile", json!({}));
+    bench.pass(60);
+    assert_eq!(bench.restart().limit, None);
+}
+
+#[test]
+fn a_default_profile_limits_an_offline_session() {
+    let mut bench = Bench::configured(&[("AllowOfflineTxForUnknownId", "true")]);
+    bench.connect();
+    bench.status("SetChargingProfile", profile(1, "TxDefaultProfile", 8));
+    bench.input(Input::SocketClosed);
+    bench.tag("driver");
+    bench.evse(EvseSession::Charging);
+    assert_eq!(
+        (bench.permit, bench.limit),
+        (Some(true), Some(DeciAmperes(80)))
+    );
+}
+
+#[test]
+fn every_measurand_that_is_accepted_is_sent() {
+    let mut bench = Bench::new();
+    bench.input(Input::Reading(Reading {
+        power_w: Some(11_000.0),
+        current_phase_a: [Some(16.0); 3],
+        voltage_v: [Some(230.0); 3],
+        frequency_hz: Some(50.0),
+        ..meter(1_000)
+    }));
+    bench.connect();
+    for measurand in [
+        "Current.Import",
+        "Current.Offered",
+        "Energy.Active.Import.Register",
+        "Frequency",
+        "Power.Active.Import",
+        "Power.Offered",
+        "Voltage",
+        "Voltage.L2-N",
+        "Current.Import.L3",
+    ] {
+        let change = json!({"key": "MeterValuesSampledData", "value": measurand});
+        assert_eq!(bench.status("ChangeConfiguration", change), "Accepted");
+        bench.status("TriggerMessage", json!({"requestedMessage": "MeterValues"}));
+        let values = bench.answer("MeterValues", json!({}))["meterValue"].clone();
+        let sampled = values[0]["sampledValue"].as_array().unwrap().clone();
+        assert!(!sampled.is_empty(), "{measurand}");
+        for one in sampled {
+            let name = one["measurand"].as_str().unwrap();
+            assert!(measurand.starts_with(name), "{measurand}: {one}");
+        }
+    }
+}
