@@ -10,8 +10,10 @@ mod configuration;
 mod decode;
 mod fault;
 mod feature;
+mod firmware_update;
 mod frame;
 mod identifiers;
+mod location;
 mod message;
 mod metering;
 mod profile;
@@ -19,6 +21,7 @@ mod reference;
 mod reservation;
 mod time;
 mod transaction;
+mod upload;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
@@ -27,8 +30,12 @@ pub use charge_point::{
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
 pub use fault::Fault;
+pub use firmware_update::{
+    Boot, FirmwareOrder, FirmwareOutcome, FirmwareSignature, FirmwareUpdate, Installer, Phase,
+};
 pub use frame::{CallError, ErrorCode, Frame, FrameError};
 pub use identifiers::{CacheChange, StoredIdentifiers};
+pub use location::{Location, LocationError, Scheme, hide_credentials};
 pub use message::answer::{AuthorizationStatus, IdTagInfo};
 pub use message::incoming::local_list::{ListUpdate, LocalEntry};
 pub use message::outgoing::{
@@ -45,3 +52,4 @@ pub use time::{Millis, Time, Timestamp};
 pub use transaction::{
     Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,
 };
+pub use upload::{Upload, UploadFailure, UploadedLog};

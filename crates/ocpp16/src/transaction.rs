@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::firmware_update::FirmwareUpdate;
 use crate::identifiers::StoredIdentifiers;
 use crate::message::outgoing::{
     MeterValue, MeterValues, Request, StartTransaction, StopReason, StopTransaction, payload,
@@ -161,6 +162,8 @@ pub enum Change {
     },
     /// The central system has accepted this station for the first time.
     Registered,
+    /// Replace the update of the firmware.
+    Firmware(Option<Box<FirmwareUpdate>>),
 }
 
 /// The durable state as it is handed back after a restart.
@@ -184,6 +187,8 @@ pub struct Stored {
     pub reservation: Option<Reservation>,
     /// The local authorization list and the authorization cache.
     pub identifiers: StoredIdentifiers,
+    /// The last one.
+    pub firmware: Option<FirmwareUpdate>,
 }
 
 impl Default for Stored {
@@ -198,6 +203,7 @@ impl Default for Stored {
             registered: false,
             reservation: None,
             identifiers: StoredIdentifiers::default(),
+            firmware: None,
         }
     }
 }

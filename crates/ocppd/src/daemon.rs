@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
     ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
-    StopReason, Stored, Time, Timestamp,
+    StopReason, Stored, Time, Timestamp, hide_credentials,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -19,8 +19,10 @@ use crate::connection::{self, Command, Event, Ping};
 use crate::data_transfer::{self, Services};
 use crate::database::Database;
 use crate::database::authorizations::{Authorizations, Order};
+use crate::installer;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started, signed_request};
+use crate::upload::Uploader;
 
 /// A fault of the database shows at least that long: one that is over before the central system
 /// can be told would never be noticed, though records are lost.
@@ -50,12 +52,15 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     stored.identifiers = identifiers;
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
+    let uploads = Uploader::new(&station.state_dir, station.logs);
+    let (uploads, mut upload_ends) = uploads;
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
     configuration::subscribe(&context.bus);
     Services::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
     context.bus.subscribe(&topics::AUTHORIZATION_STATUS);
+    let installer = installer::Watched::subscribe(&context.bus);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
     let mut daemon = Daemon {
@@ -77,6 +82,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         clock_noted: false,
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
+        uploads,
+        installer,
     };
     if daemon.now().wall.is_some() {
         daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
@@ -94,6 +101,9 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
             Some(input) = authorized.recv() => daemon.handle(input).await,
+            Some((number, outcome)) = upload_ends.recv() => {
+                daemon.handle(Input::UploadEnded { number, outcome }).await;
+            }
             () = sleep_until(wake) => {
                 daemon.handle(Input::Tick).await;
                 if Instant::now() >= alive {
@@ -152,6 +162,8 @@ struct Daemon {
     clock_noted: bool,
     reboot_command: String,
     set_clock_command: Option<String>,
+    uploads: Uploader,
+    installer: installer::Watched,
 }
 
 impl Daemon {
@@ -186,6 +198,7 @@ impl Daemon {
             return self.correct_permit(permit);
         }
         let input = configuration::input(message)
+            .or_else(|| self.installer.take(message))
             .or_else(|| self.services.take(&self.bus, message))
             .or_else(|| self.levels.take(message));
         if let Some(input) = input {
@@ -201,7 +214,7 @@ impl Daemon {
                 self.handle(Input::SocketOpened).await;
             }
             Event::Frame(text) => {
-                tracing::debug!(frame = text, "received");
+                tracing::debug!(frame = hide_credentials(&text), "received");
                 self.handle(Input::Frame(text)).await;
             }
             Event::Closed => {
@@ -270,6 +283,8 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Install(order) => installer::order(&self.bus, &order),
+            Output::Upload(upload) => self.uploads.start(*upload),
             Output::Sign(request) => self.ask_signature(&request),
             Output::TransferRequest { id, transfer } => {
                 data_transfer::request(&self.bus, id, transfer);

@@ -6,12 +6,14 @@ use super::data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use super::deferred::{RecloserRefusal, RecloserState, UnlockStatus};
 use super::signed_values::{Moment, SignedRequest};
 use crate::fault::Fault;
+use crate::firmware_update::{Boot, FirmwareOrder, Installer};
 use crate::identifiers::CacheChange;
 use crate::message::incoming::local_list::ListUpdate;
 use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::DeciAmperes;
 use crate::transaction::Change;
+use crate::upload::{Upload, UploadFailure};
 use crate::{CiString, Timestamp};
 
 /// What is fixed while the process lives.
@@ -37,6 +39,8 @@ pub struct Settings {
     pub transfers: Vec<TransferRoute>,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
+    /// Which start of which system this is.
+    pub boot: Boot,
     /// How long a user waits after the start for the first connection, in ms; then what holds
     /// offline holds (guide 3.4 table 14: 120 s).
     pub offline_after_ms: u64,
@@ -124,6 +128,19 @@ pub enum Input {
     },
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
+    /// What the installer of firmware does; `None` when it is gone.
+    Installer(Option<Installer>),
+    /// All attempts of the installer have failed.
+    InstallerGaveUp,
+    /// Whether the file has the signature of [`FirmwareOrder`].
+    FirmwareSignature(bool),
+    /// What became of [`Output::Upload`] of this number.
+    UploadEnded {
+        /// [`Upload::number`]
+        number: u64,
+        /// How it went.
+        outcome: Result<(), UploadFailure>,
+    },
     /// Nothing but time.
     Tick,
 }
@@ -197,6 +214,10 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Ask the installer for an update.
+    Install(Box<FirmwareOrder>),
+    /// Upload logs, instead of what is being uploaded.
+    Upload(Box<Upload>),
     /// Ask the meter for a signed record.
     Sign(SignedRequest),
     /// Pass a DataTransfer of the central system on to customer software.
