@@ -43,6 +43,7 @@ impl ChargePoint {
                 Change::Availability { station, connector },
                 self.firmware_change(),
                 self.security_change(),
+                Change::Reservation(self.reserving.held.clone()),
             ];
             changes.extend(
                 self.transactions

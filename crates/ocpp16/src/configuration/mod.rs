@@ -1,7 +1,9 @@
 //! The configuration keys: what each holds, who may change it, and what is allowed.
 
+mod rows;
 mod table;
 
+pub(crate) use rows::{KeyRow, key_rows};
 pub use table::Key;
 use table::{Form, LONGEST_LIST, SPECIFICATIONS, Specification};
 pub(crate) use table::{Kept, MAX_REQUESTED_KEYS};
@@ -305,34 +307,6 @@ impl Key {
     }
 }
 
-/// A key for the reference page.
-pub(crate) struct KeyRow {
-    pub(crate) name: &'static str,
-    pub(crate) access: &'static str,
-    pub(crate) values: String,
-    pub(crate) default: String,
-    pub(crate) remark: &'static str,
-}
-
-/// All keys whose features are carried out.
-pub(crate) fn key_rows() -> impl Iterator<Item = KeyRow> {
-    let defaults = Configuration::default();
-    let there = SPECIFICATIONS
-        .iter()
-        .filter(|specification| specification.feature.carried_out());
-    there.map(move |specification| KeyRow {
-        name: specification.name,
-        access: match (specification.form == Form::ReadOnly, specification.readable) {
-            (true, _) => "R",
-            (false, true) => "RW",
-            (false, false) => "W",
-        },
-        values: specification.allowed(),
-        default: defaults.value(specification.key).to_owned(),
-        remark: specification.remark(),
-    })
-}
-
 impl Specification {
     /// The allowed values in words.
     fn allowed(&self) -> String {
@@ -471,6 +445,7 @@ fn own(name: &str) -> Option<&'static Specification> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identifiers::LONGEST_LOCAL_LIST;
     use crate::profile::{MAX_INSTALLED, MAX_PERIODS, MAX_STACK_LEVEL};
 
     #[test]
@@ -495,6 +470,8 @@ mod tests {
         for (key, capacity) in [
             (Key::ChargeProfileMaxStackLevel, MAX_STACK_LEVEL as usize),
             (Key::ChargingScheduleMaxPeriods, MAX_PERIODS),
+            (Key::LocalAuthListMaxLength, LONGEST_LOCAL_LIST),
+            (Key::SendLocalListMaxLength, LONGEST_LOCAL_LIST),
             (Key::MaxChargingProfilesInstalled, MAX_INSTALLED),
             (Key::GetConfigurationMaxKeys, MAX_REQUESTED_KEYS),
             (Key::MeterValuesSampledDataMaxLength, LONGEST_LIST),
