@@ -145,9 +145,12 @@ pub(crate) fn start(line: Line, ping: watch::Receiver<Ping>) -> mpsc::Receiver<E
 
 async fn keep_connected(mut line: Line, ping: watch::Receiver<Ping>, events: mpsc::Sender<Event>) {
     let mut wait = FIRST_WAIT;
+    let mut previous = false;
     loop {
+        // A change starts with the newest certificate.
+        previous &= !line.access.has_changed().unwrap_or(false);
         let access = line.access.borrow_and_update().clone();
-        let attempt = Attempt::new(&line, &access);
+        let attempt = Attempt::new(&line, &access, previous);
         match attempt.connect().await {
             Ok(socket) => {
                 tracing::info!(uri = %attempt.address.uri, profile = access.profile, "connected");
@@ -171,6 +174,8 @@ async fn keep_connected(mut line: Line, ping: watch::Receiver<Ping>, events: mps
             }
             Err(error) => {
                 tracing::warn!(uri = %attempt.address.uri, profile = access.profile, "{error}");
+                // A new certificate must not lock the station out: the one before it takes turns.
+                previous ^= matches!(error, ConnectError::Tls(_) | ConnectError::WebSocket(_));
                 let failed = Event::Failed(error.security_event());
                 if events.send(failed).await.is_err() {
                     return;
@@ -210,10 +215,12 @@ struct Attempt<'a> {
     address: Address,
     access: &'a Access,
     line: &'a Line,
+    /// With the certificate before the newest one.
+    previous: bool,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(line: &'a Line, access: &'a Access) -> Self {
+    fn new(line: &'a Line, access: &'a Access, previous: bool) -> Self {
         let address = if access.profile >= TLS_PROFILE {
             line.address.over_tls()
         } else {
@@ -223,6 +230,7 @@ impl<'a> Attempt<'a> {
             address,
             access,
             line,
+            previous,
         }
     }
 
@@ -271,7 +279,9 @@ impl<'a> Attempt<'a> {
             _ => Trust::Unverified,
         };
         let proves = self.access.profile >= CERTIFICATE_PROFILE;
-        let identity = proves.then(|| store.identity()).flatten();
+        let older = (proves && self.previous).then(|| store.previous_identity());
+        let newest = || proves.then(|| store.identity()).flatten();
+        let identity = older.flatten().or_else(newest);
         let config = tls::config(trust, identity)?;
         let host = &self.address.host;
         let name =

@@ -257,6 +257,38 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
     use std::time::Duration;
 
+    #[test]
+    fn a_failed_handshake_is_its_event() {
+        use SecurityEventKind as Kind;
+        let cases = [
+            (
+                Error::InvalidCertificate(CertificateError::Expired),
+                Some(Kind::InvalidCentralSystemCertificate),
+            ),
+            (
+                Error::AlertReceived(AlertDescription::HandshakeFailure),
+                Some(Kind::InvalidTlsCipherSuite),
+            ),
+            (
+                Error::AlertReceived(AlertDescription::ProtocolVersion),
+                Some(Kind::InvalidTlsVersion),
+            ),
+            (
+                Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+                Some(Kind::InvalidTlsVersion),
+            ),
+            (
+                Error::AlertReceived(AlertDescription::UnknownCA),
+                Some(Kind::FailedToAuthenticateAtCentralSystem),
+            ),
+            (Error::AlertReceived(AlertDescription::InternalError), None),
+            (Error::HandshakeNotComplete, None),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(security_event(&error), expected, "{error}");
+        }
+    }
+
     fn self_signed(authority: bool) -> CertificateDer<'static> {
         let mut parameters = CertificateParams::new(vec!["central.example".to_owned()]).unwrap();
         if authority {

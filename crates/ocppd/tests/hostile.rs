@@ -297,8 +297,8 @@ fn fragments_pipelines_bombs_and_repeated_ids_are_answered() {
 #[test]
 fn only_violations_of_websocket_end_the_connection_and_none_the_daemon() {
     let too_long = [
-        &[0x81, 127, 0, 0, 0, 0, 0, 0x20, 0, 0][..],
-        &[b' '; 0x20_0000],
+        &[0x81, 127, 0, 0, 0, 0, 0, 0x20, 0, 1][..],
+        &[b' '; 0x20_0001],
     ]
     .concat();
     for violation in [

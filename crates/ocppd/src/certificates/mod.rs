@@ -4,6 +4,7 @@
 //!   certificates/central-system/HASH.pem   verify the central system
 //!   certificates/manufacturer/HASH.pem     verify who signed firmware
 //!   certificates/station.pem               private key, certificate and its issuers
+//!   certificates/previous.pem              what station.pem was before
 //!   certificates/requested.key             private key of the certificate that is asked for
 //! ```
 
@@ -26,6 +27,7 @@ use crate::private_file;
 
 const DIRECTORY: &str = "certificates";
 const STATION: &str = "station.pem";
+const PREVIOUS: &str = "previous.pem";
 const REQUESTED: &str = "requested.key";
 
 /// The certificates below the state directory.
@@ -99,14 +101,23 @@ impl Store {
 
     /// The station's own certificate; `None` without one.
     pub(crate) fn identity(&self) -> Option<Identity> {
-        let pem = fs::read(self.directory.join(STATION)).ok()?;
+        self.read_identity(STATION)
+    }
+
+    /// The one before that, which the central system may still take.
+    pub(crate) fn previous_identity(&self) -> Option<Identity> {
+        self.read_identity(PREVIOUS)
+    }
+
+    fn read_identity(&self, name: &str) -> Option<Identity> {
+        let pem = fs::read(self.directory.join(name)).ok()?;
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let identity = chain.and_then(|chain| {
             let key = PrivateKeyDer::from_pem_slice(&pem)?;
             Ok(Identity { chain, key })
         });
         identity
-            .inspect_err(|error| tracing::error!("{STATION}: {error}"))
+            .inspect_err(|error| tracing::error!("{name}: {error}"))
             .ok()
     }
 
@@ -180,6 +191,9 @@ impl Store {
             &self.roots(CertificateUse::CentralSystemRoot),
             wall(),
         )?;
+        if let Ok(before) = fs::read_to_string(self.directory.join(STATION)) {
+            self.write(PREVIOUS, &before)?;
+        }
         self.write(STATION, &format!("{}{pem}\n", key.serialize_pem()))?;
         // Of no use any more; the next request replaces it.
         let _ = fs::remove_file(self.directory.join(REQUESTED));
