@@ -1,4 +1,8 @@
 //! The security extension: events, certificates, and how the station connects.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test takes what it asked for"
+)]
 
 use serde_json::{Value, json};
 
@@ -525,5 +529,31 @@ fn a_cleared_log_is_an_event() {
             matches!(output, Output::SecurityEvent(event) if event.kind == SecurityEventKind::SecurityLogWasCleared)
         });
         assert_eq!(cleared, expected);
+    }
+}
+
+#[test]
+fn the_advertised_lengths_are_those_that_hold() {
+    let configuration = Configuration::default();
+    let number = |name: &str| {
+        let key = configuration.key(name).unwrap();
+        configuration.value(key).parse::<usize>().unwrap()
+    };
+    assert_eq!(
+        number("CertificateStoreMaxLength"),
+        crate::security::MAX_CERTIFICATES
+    );
+    let chain = number("CertificateSignedMaxChainSize");
+    for (length, taken) in [(chain, true), (chain + 1, false)] {
+        let mut bench = Bench::online();
+        let payload = json!({"certificateChain": "x".repeat(length)});
+        let frame = json!([2, "c1", "CertificateSigned", payload]).to_string();
+        bench.input(Input::Frame(frame));
+        let refusal = bench.sent.pop_front();
+        let code = refusal.map(|frame| frame[2].clone());
+        let expected = (!taken).then(|| json!("PropertyConstraintViolation"));
+        assert_eq!(code, expected, "{length}");
+        let ordered = |output: &Output| matches!(output, Output::Certificate(_));
+        assert_eq!(bench.others.iter().any(ordered), taken, "{length}");
     }
 }
