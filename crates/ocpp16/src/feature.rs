@@ -12,6 +12,8 @@ pub(crate) enum Feature {
     Reservation,
     /// The extension by the white paper "Improved security for OCPP 1.6-J".
     Security,
+    /// Its messages about logs and firmware, and its trigger.
+    SecurityTransfers,
     SmartCharging,
 }
 
@@ -31,11 +33,12 @@ impl Feature {
         match self {
             Self::AuthorizationCache => false,
             Self::Core => true,
-            Self::FirmwareManagement => false,
+            Self::FirmwareManagement => true,
             Self::LocalAuthListManagement => false,
             Self::RemoteTrigger => true,
             Self::Reservation => false,
             Self::Security => false,
+            Self::SecurityTransfers => true,
             Self::SmartCharging => true,
         }
     }

@@ -10,13 +10,16 @@ mod configuration;
 mod decode;
 mod fault;
 mod feature;
+mod firmware_update;
 mod frame;
+mod location;
 mod message;
 mod metering;
 mod profile;
 mod reference;
 mod time;
 mod transaction;
+mod upload;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
@@ -25,7 +28,11 @@ pub use charge_point::{
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
 pub use fault::Fault;
+pub use firmware_update::{
+    Boot, FirmwareOrder, FirmwareOutcome, FirmwareSignature, FirmwareUpdate, Installer, Phase,
+};
 pub use frame::{CallError, ErrorCode, Frame, FrameError};
+pub use location::{Location, LocationError, Scheme, hide_credentials};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
     Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction, ValueFormat,
@@ -39,3 +46,4 @@ pub use time::{Millis, Time, Timestamp};
 pub use transaction::{
     Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,
 };
+pub use upload::{Upload, UploadFailure, UploadedLog};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::firmware_update::FirmwareUpdate;
 use crate::message::outgoing::{
     MeterValue, MeterValues, Request, StartTransaction, StopReason, StopTransaction, payload,
 };
@@ -157,6 +158,8 @@ pub enum Change {
     },
     /// The central system has accepted this station for the first time.
     Registered,
+    /// Replace the update of the firmware.
+    Firmware(Option<Box<FirmwareUpdate>>),
 }
 
 /// The durable state as it is handed back after a restart.
@@ -176,6 +179,8 @@ pub struct Stored {
     pub connector_operative: bool,
     /// Whether the central system has ever accepted this station.
     pub registered: bool,
+    /// The last one.
+    pub firmware: Option<FirmwareUpdate>,
 }
 
 impl Default for Stored {
@@ -188,6 +193,7 @@ impl Default for Stored {
             station_operative: true,
             connector_operative: true,
             registered: false,
+            firmware: None,
         }
     }
 }

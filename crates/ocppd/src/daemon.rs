@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
     ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
-    StopReason, Stored, Time, Timestamp,
+    StopReason, Stored, Time, Timestamp, hide_credentials,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -18,8 +18,10 @@ use crate::configuration;
 use crate::connection::{self, Command, Event, Ping};
 use crate::data_transfer::{self, Services};
 use crate::database::Database;
+use crate::installer;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started, signed_request};
+use crate::upload::Uploader;
 
 /// A fault of the database shows at least that long: one that is over before the central system
 /// can be told would never be noticed, though records are lost.
@@ -45,11 +47,14 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let (database, stored, fault) = open_database(&station);
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
+    let uploads = Uploader::new(&station.state_dir, station.logs);
+    let (uploads, mut upload_ends) = uploads;
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
     configuration::subscribe(&context.bus);
     Services::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    let installer = installer::Watched::subscribe(&context.bus);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
     let mut daemon = Daemon {
@@ -70,6 +75,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         clock_noted: false,
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
+        uploads,
+        installer,
     };
     if daemon.now().wall.is_some() {
         daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
@@ -86,6 +93,9 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 Some(event) => daemon.connection_event(event).await,
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
+            Some((number, outcome)) = upload_ends.recv() => {
+                daemon.handle(Input::UploadEnded { number, outcome }).await;
+            }
             () = sleep_until(wake) => {
                 daemon.handle(Input::Tick).await;
                 if Instant::now() >= alive {
@@ -143,6 +153,8 @@ struct Daemon {
     clock_noted: bool,
     reboot_command: String,
     set_clock_command: Option<String>,
+    uploads: Uploader,
+    installer: installer::Watched,
 }
 
 impl Daemon {
@@ -174,6 +186,7 @@ impl Daemon {
             return self.correct_limit(limit);
         }
         let input = configuration::input(message)
+            .or_else(|| self.installer.take(message))
             .or_else(|| self.services.take(&self.bus, message))
             .or_else(|| self.levels.take(message));
         if let Some(input) = input {
@@ -189,7 +202,7 @@ impl Daemon {
                 self.handle(Input::SocketOpened).await;
             }
             Event::Frame(text) => {
-                tracing::debug!(frame = text, "received");
+                tracing::debug!(frame = hide_credentials(&text), "received");
                 self.handle(Input::Frame(text)).await;
             }
             Event::Closed => {
@@ -252,6 +265,8 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Install(order) => installer::order(&self.bus, &order),
+            Output::Upload(upload) => self.uploads.start(*upload),
             Output::Sign(request) => self.ask_signature(&request),
             Output::TransferRequest { id, transfer } => {
                 data_transfer::request(&self.bus, id, transfer);

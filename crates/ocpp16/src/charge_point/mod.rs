@@ -18,14 +18,18 @@ mod deferred;
 mod diagnostics;
 mod firmware;
 mod keys;
+mod levels;
 mod link;
 mod local_list;
+mod notices;
 mod registration;
 mod reporting;
 mod reservation;
+mod reset;
 mod security;
 mod session;
 mod signed_values;
+mod storing;
 mod transaction_data;
 mod transaction_messages;
 mod trigger;
@@ -40,8 +44,11 @@ use data_transfer::Transfers;
 pub use data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
+use diagnostics::Uploads;
+use firmware::Firmware;
 use keys::Pending;
 use link::Link;
+use notices::Notices;
 use reporting::Reporting;
 use session::Session;
 use signed_values::Signing;
@@ -49,11 +56,13 @@ pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
+use crate::firmware_update::{Boot, FirmwareOrder, Installer};
 use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
 use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
+use crate::upload::{Upload, UploadFailure};
 use crate::{CiString, Millis, Time, Timestamp};
 
 /// What is fixed while the process lives.
@@ -77,6 +86,8 @@ pub struct Settings {
     pub transfers: Vec<TransferRoute>,
     /// What the station can offer per phase when nothing limits it.
     pub hardware_limit: DeciAmperes,
+    /// Which start of which system this is.
+    pub boot: Boot,
     /// How long a user waits after the start for the first connection, in ms; then what holds
     /// offline holds (guide 3.4 table 14: 120 s).
     pub offline_after_ms: u64,
@@ -158,6 +169,19 @@ pub enum Input {
     },
     /// The durable state could not be changed (or can be again: `None`).
     StoreFault(Option<Fault>),
+    /// What the installer of firmware does; `None` when it is gone.
+    Installer(Option<Installer>),
+    /// All attempts of the installer have failed.
+    InstallerGaveUp,
+    /// Whether the file has the signature of [`FirmwareOrder`].
+    FirmwareSignature(bool),
+    /// What became of [`Output::Upload`] of this number.
+    UploadEnded {
+        /// [`Upload::number`]
+        number: u64,
+        /// How it went.
+        outcome: Result<(), UploadFailure>,
+    },
     /// Nothing but time.
     Tick,
 }
@@ -222,6 +246,10 @@ pub enum Output {
     Unlock(String),
     /// Open or close the recloser.
     Recloser(RecloserState),
+    /// Ask the installer for an update.
+    Install(Box<FirmwareOrder>),
+    /// Upload logs, instead of what is being uploaded.
+    Upload(Box<Upload>),
     /// Ask the meter for a signed record.
     Sign(SignedRequest),
     /// Pass a DataTransfer of the central system on to customer software.
@@ -298,6 +326,9 @@ pub struct ChargePoint {
     registered: bool,
     reporting: Reporting,
     published: Published,
+    firmware: Firmware,
+    uploads: Uploads,
+    notices: Notices,
 }
 
 /// `ChangeAvailability`: what is wanted, and what is in effect until the EV leaves.
@@ -318,9 +349,6 @@ struct Published {
 
 /// Ended transactions that may wait for delivery (guide 3.3.2).
 const MOST_TRANSACTIONS: usize = 336;
-
-/// From a failed change of the durable state until all of it is tried again.
-const STORE_AGAIN_AFTER_S: u64 = 30;
 
 /// From receipt of a charging profile until it is saved, so that a central system that sends one
 /// every few seconds does not wear out the flash (guide 3.4 table 14).
@@ -372,6 +400,9 @@ impl ChargePoint {
             registered: stored.registered,
             reporting: Reporting::default(),
             published: Published::default(),
+            firmware: Firmware::new(stored.firmware),
+            uploads: Uploads::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -410,6 +441,10 @@ impl ChargePoint {
                 self.configuration_changed(&name, &value);
             }
             Input::StoreFault(fault) => self.take_store_fault(fault),
+            Input::Installer(state) => self.installer_changed(state),
+            Input::InstallerGaveUp => self.installer_gave_up(),
+            Input::FirmwareSignature(valid) => self.signature_checked(valid),
+            Input::UploadEnded { number, outcome } => self.upload_ended(number, outcome),
             Input::Tick => {}
         }
         self.advance();
@@ -428,6 +463,8 @@ impl ChargePoint {
             self.transfers_deadline(),
             self.reporting_deadline(),
             self.limit_deadline(),
+            self.firmware_deadline(),
+            self.upload_deadline(),
             self.limit_watch_deadline(),
             self.save_profiles_at,
             self.store_again_at,
@@ -468,95 +505,15 @@ impl ChargePoint {
         self.store_again();
         self.sample_meter();
         self.report_status();
+        self.advance_firmware();
+        self.advance_upload();
+        self.tell_notices();
         self.send_next();
         self.advance_reset();
     }
 
-    /// A change of availability waits while an EV is there or a session goes on (guide 3.3.1).
-    fn apply_availability(&mut self) {
-        let busy = self.busy();
-        for (wanted, in_effect) in self
-            .availability
-            .wanted
-            .iter()
-            .zip(&mut self.availability.in_effect)
-        {
-            if *wanted || !busy {
-                *in_effect = *wanted;
-            }
-        }
-    }
-
     fn busy(&self) -> bool {
         self.ev_present() == Some(true) || !matches!(self.session, Session::Idle { .. })
-    }
-
-    fn publish_levels(&mut self) {
-        let permit = self.permit();
-        if let Some(permit) = permit
-            && self.settings.authorises
-            && self.published.permit != Some(permit)
-        {
-            self.published.permit = Some(permit);
-            self.outputs.push(Output::Permit(permit));
-        }
-        let limit = self.limit();
-        if self.published.limit != Some(limit) {
-            self.published.limit = Some(limit);
-            self.outputs.push(Output::Limit(limit));
-        }
-        let operative = self.availability.in_effect == [true, true];
-        if self.published.operative != Some(operative) {
-            self.published.operative = Some(operative);
-            self.outputs.push(Output::Operative(operative));
-        }
-    }
-
-    /// Restarts when all messages are delivered, or when that takes too long: they are stored.
-    fn advance_reset(&mut self) {
-        let Some(by) = self.reset_by else { return };
-        let delivered = !self.link.online() || (self.queue.is_empty() && self.link.idle());
-        let quiet = matches!(self.session, Session::Idle { .. }) && delivered;
-        if quiet || self.now.monotonic >= by {
-            self.reset_by = None;
-            let unstored = self.queue.store_all();
-            self.store(unstored.into_iter().map(Change::PutMessage).collect());
-            self.outputs.push(Output::Reboot);
-        }
-    }
-
-    /// The first success ends a fault; what failed before it must be stored as well.
-    fn take_store_fault(&mut self, fault: Option<Fault>) {
-        let before = std::mem::replace(&mut self.store_fault, fault);
-        self.store_again_at = match fault {
-            Some(_) => Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S)),
-            None => before.map(|_| self.now.monotonic),
-        };
-    }
-
-    /// Catches up on what could not be stored.
-    fn store_again(&mut self) {
-        if self
-            .store_again_at
-            .is_some_and(|at| at <= self.now.monotonic)
-        {
-            self.store_again_at = self
-                .store_fault
-                .map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            let [station, connector] = self.availability.wanted;
-            let mut changes = vec![Change::Availability { station, connector }];
-            changes.extend(
-                self.transactions
-                    .values()
-                    .cloned()
-                    .map(Change::PutTransaction),
-            );
-            changes.extend(self.queue.all().cloned().map(Change::PutMessage));
-            changes.extend(self.interim.iter().cloned().map(Change::PutInterim));
-            changes.push(Change::Profiles(self.profiles.all().to_vec()));
-            changes.extend(self.registered.then_some(Change::Registered));
-            self.store(changes);
-        }
     }
 
     fn ev_present(&self) -> Option<bool> {
@@ -602,18 +559,6 @@ impl ChargePoint {
         );
         self.next_message += 1;
         id
-    }
-
-    /// Changes next to each other become one: they are atomic, and one write to flash.
-    fn store(&mut self, changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
-        }
-        if let Some(Output::Store(last)) = self.outputs.last_mut() {
-            last.extend(changes);
-        } else {
-            self.outputs.push(Output::Store(changes));
-        }
     }
 
     fn note(&mut self, text: impl Into<String>) {

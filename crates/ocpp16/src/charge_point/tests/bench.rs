@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use crate::{
-    BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
+    Boot, BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
     Fault, Input, Millis, Output, Reading, Settings, Station, Stored, Time, Timestamp,
 };
 
@@ -51,6 +51,10 @@ pub fn settings(prefix: &str) -> Settings {
         recloser: true,
         transfers: Vec::new(),
         hardware_limit: DeciAmperes(320),
+        boot: Boot {
+            id: "first boot".to_owned(),
+            system: "A".to_owned(),
+        },
         offline_after_ms: 120_000,
     }
 }
@@ -101,6 +105,7 @@ pub fn apply(
             }
             Change::Configuration { name, value } => configured.push((name, value)),
             Change::Registered => stored.registered = true,
+            Change::Firmware(update) => stored.firmware = update.map(|update| *update),
         }
     }
 }
@@ -217,6 +222,8 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::Install(_)
+                | Output::Upload(_)
                 | Output::Sign(_)
                 | Output::TransferRequest { .. }
                 | Output::TransferConfirm { .. }

@@ -118,7 +118,7 @@ fn calls_are_answered_before_the_boot_notification_is() {
     );
     assert_eq!(
         answer["configurationKey"][0]["value"],
-        json!("Core,SmartCharging,RemoteTrigger")
+        json!("Core,FirmwareManagement,SmartCharging,RemoteTrigger")
     );
     assert_eq!(
         bench.status(

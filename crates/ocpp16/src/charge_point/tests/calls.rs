@@ -71,13 +71,19 @@ fn trigger_message_sends_or_says_why_not() {
         ("MeterValues", None, "Accepted", vec!["MeterValues"]),
         ("MeterValues", Some(1), "Accepted", vec!["MeterValues"]),
         ("MeterValues", Some(2), "Rejected", vec![]),
-        ("FirmwareStatusNotification", None, "NotImplemented", vec![]),
+        (
+            "FirmwareStatusNotification",
+            None,
+            "Accepted",
+            vec!["FirmwareStatusNotification"],
+        ),
         (
             "DiagnosticsStatusNotification",
             None,
-            "NotImplemented",
-            vec![],
+            "Accepted",
+            vec!["DiagnosticsStatusNotification"],
         ),
+        ("LogStatusNotification", None, "NotImplemented", vec![]),
         ("Foo", None, "NotImplemented", vec![]),
     ] {
         assert_eq!(

@@ -177,6 +177,8 @@ impl World {
                     | Output::IdTagAnswer(_)
                     | Output::Unlock(_)
                     | Output::Recloser(_)
+                    | Output::Install(_)
+                    | Output::Upload(_)
                     | Output::Sign(_)
                     | Output::SetClock(_)
                     | Output::Disconnect
