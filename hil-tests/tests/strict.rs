@@ -93,7 +93,24 @@ fn set_up(central: &mut StrictCentralSystem) {
     }
 }
 
-/// Calls whose answer depends on what the station has; none of them leads to a message.
+/// Both kinds of upload, to a port where nobody listens, tried once.
+fn uploads(central: &mut StrictCentralSystem) {
+    let location = "ftp://127.0.0.1:1/";
+    let failed = |status: &'static str| move |event: &Value| event["payload"]["status"] == status;
+    central.mark();
+    let diagnostics = json!({ "location": location, "retries": 1 });
+    let answer = central.call("GetDiagnostics", diagnostics, SOON);
+    assert!(answer["fileName"].is_string(), "{answer}");
+    central.expect("diagnostics", failed("UploadFailed"), LATER);
+    let log = json!({
+        "logType": "SecurityLog", "requestId": 5, "retries": 1,
+        "log": { "remoteLocation": location }
+    });
+    accepted(central, "GetLog", log);
+    central.expect("log", failed("UploadFailure"), LATER);
+}
+
+/// Calls whose answer depends on what the station has.
 fn everything_else(central: &mut StrictCentralSystem) {
     let far = "2037-01-01T00:00:00Z";
     let hash = json!({
@@ -141,6 +158,17 @@ fn everything_else(central: &mut StrictCentralSystem) {
         ),
         ("DeleteCertificate", json!({ "certificateHashData": hash })),
         ("CertificateSigned", json!({ "certificateChain": "none" })),
+        (
+            "ExtendedTriggerMessage",
+            json!({ "requestedMessage": "FirmwareStatusNotification", "connectorId": 1 }),
+        ),
+        (
+            "SignedUpdateFirmware",
+            json!({ "requestId": 4, "firmware": {
+                "location": "http://127.0.0.1:1/none", "retrieveDateTime": far,
+                "signingCertificate": "none", "signature": "none"
+            } }),
+        ),
     ] {
         answered(central, action, payload);
     }
@@ -210,6 +238,7 @@ fn a_strict_central_system_takes_every_frame() {
     let (mut central, mut bench) = start();
     set_up(&mut central);
     everything_else(&mut central);
+    uploads(&mut central);
     session_by_tag(&mut central, &bench);
     session_by_remote_start(&mut central, &bench);
     reset(&mut central, &mut bench);
