@@ -31,12 +31,12 @@ impl Feature {
     /// Whether every message of it does what the standard says.
     pub(crate) const fn carried_out(self) -> bool {
         match self {
-            Self::AuthorizationCache => false,
+            Self::AuthorizationCache => true,
             Self::Core => true,
             Self::FirmwareManagement => true,
-            Self::LocalAuthListManagement => false,
+            Self::LocalAuthListManagement => true,
             Self::RemoteTrigger => true,
-            Self::Reservation => false,
+            Self::Reservation => true,
             Self::Security => false,
             Self::SecurityTransfers => true,
             Self::SmartCharging => true,

@@ -18,6 +18,7 @@ use crate::configuration;
 use crate::connection::{self, Command, Event, Ping};
 use crate::data_transfer::{self, Services};
 use crate::database::Database;
+use crate::database::authorizations::{Authorizations, Order};
 use crate::installer;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started, signed_request};
@@ -44,7 +45,11 @@ pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
 /// Connects the station until asked to stop.
 pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), Error> {
     let authorises = station.settings.authorises;
-    let (database, stored, fault) = open_database(&station);
+    let (database, mut stored, fault) = open_database(&station);
+    let uri = station.address.uri.to_string();
+    let (authorizations, identifiers, mut authorized) =
+        Authorizations::open(&station.state_dir, &uri);
+    stored.identifiers = identifiers;
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
     let uploads = Uploader::new(&station.state_dir, station.logs);
@@ -54,6 +59,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     configuration::subscribe(&context.bus);
     Services::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    context.bus.subscribe(&topics::AUTHORIZATION_STATUS);
     let installer = installer::Watched::subscribe(&context.bus);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
@@ -62,6 +68,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         bus: context.bus,
         bus_connected: false,
         database,
+        authorizations,
         commands: None,
         ping,
         levels: Levels::new(station.peripherals),
@@ -93,6 +100,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 Some(event) => daemon.connection_event(event).await,
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
+            Some(input) = authorized.recv() => daemon.handle(input).await,
             Some((number, outcome)) = upload_ends.recv() => {
                 daemon.handle(Input::UploadEnded { number, outcome }).await;
             }
@@ -136,6 +144,7 @@ struct Daemon {
     bus: Bus,
     bus_connected: bool,
     database: Option<Database>,
+    authorizations: Authorizations,
     /// Of the connection that is open.
     commands: Option<mpsc::UnboundedSender<Command>>,
     ping: watch::Sender<Ping>,
@@ -185,6 +194,9 @@ impl Daemon {
         {
             return self.correct_limit(limit);
         }
+        if let Some(Ok(permit)) = message.on(&topics::AUTHORIZATION_STATUS) {
+            return self.correct_permit(permit);
+        }
         let input = configuration::input(message)
             .or_else(|| self.installer.take(message))
             .or_else(|| self.services.take(&self.bus, message))
@@ -230,6 +242,12 @@ impl Daemon {
         match output {
             Output::Send(text) => self.command(Command::Send(text)),
             Output::Store(changes) => return self.store(changes).await,
+            Output::StoreList(update) => self.authorizations.order(Order::List(update)),
+            Output::StoreCache(changes) => self.authorizations.order(Order::Cache(changes)),
+            Output::ClearCache => self.authorizations.order(Order::ClearCache),
+            Output::Reserved(reserved) => {
+                self.bus.publish(&topics::SESSION_RESERVED, &reserved);
+            }
             Output::Permit(permit) => {
                 self.permit = Some(permit);
                 self.publish_permit();
@@ -337,6 +355,17 @@ impl Daemon {
         if let Some(permit) = self.permit.filter(|_| self.bus_connected) {
             self.bus
                 .publish_once(&topics::AUTHORIZATION_STATUS, &permit);
+        }
+    }
+
+    /// Nobody else decides who may charge (guide 15.21). Our own word comes back too.
+    fn correct_permit(&mut self, seen: bool) {
+        if self.authorises && self.permit.is_some_and(|permit| permit != seen) {
+            tracing::info!(
+                seen,
+                "the permission on the broker is not the one decided here"
+            );
+            self.publish_permit();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use customer_config::{Customer, OcppAccess, UserAuthentication};
+use customer_config::{ChargingType, Customer, OcppAccess, UserAuthentication};
 use daemon_kit::{Arguments, Error};
 use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
@@ -112,6 +112,7 @@ fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Erro
         authorises: customer.port().user_authentication == UserAuthentication::Ocpp,
         status_delay_ms: STATUS_DELAY_MS,
         pluggable: customer.port().pluggable,
+        autocharge: customer.port().charging_type == ChargingType::BasicAfterFakeDc,
         recloser: customer.port().recloser.enable,
         transfers: data_transfer::routes(&customer.ocpp.cs_data_transfers),
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),

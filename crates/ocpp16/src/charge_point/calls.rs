@@ -44,7 +44,7 @@ impl ChargePoint {
             Request::FirmwareManagement(FirmwareManagement::UpdateFirmware(request)) => {
                 self.update_firmware(&request)
             }
-            Request::LocalList(request) => self.local_list(id, &request),
+            Request::LocalList(request) => self.local_list(id, request),
             Request::RemoteTrigger(request) => self.remote_trigger(&request),
             Request::Reservation(request) => self.reservation(id, &request),
             Request::Security(request) => self.security(id, &request),
@@ -61,8 +61,7 @@ impl ChargePoint {
             Core::ChangeConfiguration { key, value } => {
                 return Ok(self.change_configuration(id, &key, &value));
             }
-            // Erratum 3.23: there is no cache.
-            Core::ClearCache => status("Rejected"),
+            Core::ClearCache => return Ok(self.clear_cache(id)),
             Core::DataTransfer(transfer) => return Ok(self.data_transfer(id, &transfer)),
             Core::GetConfiguration { keys } => self.configuration_report(&keys)?,
             Core::RemoteStartTransaction {

@@ -323,7 +323,7 @@ impl ChargePoint {
             }
             Kind::Authorize => {
                 let info = IdTagInfo::decode(payload, &mut remarks);
-                self.authorization_answered(Some(info));
+                self.authorization_answered(info);
             }
             Kind::DiagnosticsStatus
             | Kind::FirmwareStatus

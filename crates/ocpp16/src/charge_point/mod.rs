@@ -17,6 +17,8 @@ mod data_transfer;
 mod deferred;
 mod diagnostics;
 mod firmware;
+mod identifiers;
+mod interface;
 mod keys;
 mod levels;
 mod link;
@@ -46,246 +48,24 @@ use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
 use diagnostics::Uploads;
 use firmware::Firmware;
+use identifiers::Identifiers;
+pub use interface::{EvseSession, Input, Output, Settings, Station};
 use keys::Pending;
 use link::Link;
 use notices::Notices;
 use reporting::Reporting;
+use reservation::Reserving;
 use session::Session;
 use signed_values::Signing;
 pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
-use crate::firmware_update::{Boot, FirmwareOrder, Installer};
-use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
-use crate::upload::{Upload, UploadFailure};
+use crate::transaction::{Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
-
-/// What is fixed while the process lives.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Who we are.
-    pub identity: BootNotification,
-    /// Starts every message id; random for every process start, at most 16 characters, so that
-    /// ids are unique over all connections of the station.
-    pub message_id_prefix: String,
-    /// Whether OCPP decides who may charge (`user_authentication` is `ocpp`). Otherwise there are
-    /// no transactions, and permission is never published.
-    pub authorises: bool,
-    /// The least time between two StatusNotifications of a connector that nobody asked for, in ms.
-    pub status_delay_ms: u64,
-    /// Whether there is a socket with a lock, and not a fixed cable.
-    pub pluggable: bool,
-    /// Whether there is a recloser for the residual current device.
-    pub recloser: bool,
-    /// DataTransfers of the central system that customer software answers.
-    pub transfers: Vec<TransferRoute>,
-    /// What the station can offer per phase when nothing limits it.
-    pub hardware_limit: DeciAmperes,
-    /// Which start of which system this is.
-    pub boot: Boot,
-    /// How long a user waits after the start for the first connection, in ms; then what holds
-    /// offline holds (guide 3.4 table 14: 120 s).
-    pub offline_after_ms: u64,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// The WebSocket is open.
-    SocketOpened,
-    /// The WebSocket is gone.
-    SocketClosed,
-    /// A text frame came.
-    Frame(String),
-    /// The levels of the station; all of them, each time.
-    Station(Station),
-    /// The meter was read.
-    Reading(Reading),
-    /// The meter was identified, for the next BootNotification.
-    MeterIdentified {
-        /// Its type.
-        model: CiString<25>,
-        /// Its serial number, where it tells one.
-        serial: Option<CiString<25>>,
-    },
-    /// A user presented an identifier.
-    IdTagPresented(String),
-    /// The EVSE ended the session.
-    StopRequested(StopReason),
-    /// What became of [`Output::Unlock`].
-    UnlockAnswered {
-        /// Its text.
-        request: String,
-        /// How it went.
-        outcome: UnlockStatus,
-    },
-    /// What became of [`Output::Recloser`]: the state that was read back, or why not.
-    RecloserAnswered(Result<RecloserState, RecloserRefusal>),
-    /// The meter's public key, empty where it can't be read; `None` when the meter doesn't sign.
-    MeterPublicKey(Option<String>),
-    /// What became of [`Output::Sign`].
-    SignedAnswer {
-        /// Which end of the transaction.
-        moment: Moment,
-        /// [`SignedRequest::reference`]
-        reference: String,
-        /// The signed record as text, or why there is none.
-        result: Result<String, String>,
-    },
-    /// Customer software sends a DataTransfer to the central system.
-    TransferRequested {
-        /// Who asks.
-        service: String,
-        /// Its id of the request.
-        id: String,
-        /// The content.
-        transfer: Transfer,
-    },
-    /// Customer software answers [`Output::TransferRequest`].
-    TransferConfirmed {
-        /// Its id.
-        id: String,
-        /// The answer.
-        answer: TransferAnswer,
-    },
-    /// What became of [`Output::Configure`].
-    Configured {
-        /// Its request.
-        request: String,
-        /// Whether the value is in the file.
-        accepted: bool,
-    },
-    /// A key of customer.json has a new value.
-    ConfigurationChanged {
-        /// The key's name in OCPP.
-        name: String,
-        /// Its value as OCPP writes it.
-        value: String,
-    },
-    /// The durable state could not be changed (or can be again: `None`).
-    StoreFault(Option<Fault>),
-    /// What the installer of firmware does; `None` when it is gone.
-    Installer(Option<Installer>),
-    /// All attempts of the installer have failed.
-    InstallerGaveUp,
-    /// Whether the file has the signature of [`FirmwareOrder`].
-    FirmwareSignature(bool),
-    /// What became of [`Output::Upload`] of this number.
-    UploadEnded {
-        /// [`Upload::number`]
-        number: u64,
-        /// How it went.
-        outcome: Result<(), UploadFailure>,
-    },
-    /// Nothing but time.
-    Tick,
-}
-
-/// The levels of the station.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Station {
-    /// The session as the EVSE sees it.
-    pub session: EvseSession,
-    /// Whether a vehicle is connected (control pilot B, C or D); `None` while unknown.
-    pub ev_present: Option<bool>,
-    /// The offered current per phase.
-    pub offered: DeciAmperes,
-    /// The least of what cable, EVSE and supply can carry per phase; `None` while unknown.
-    pub physical: Option<DeciAmperes>,
-    /// Phases in use; `None` while unknown, and while they are switched.
-    pub phases: Option<u8>,
-    /// The recloser's contacts; `None` when there is none, or it does not answer.
-    pub recloser: Option<RecloserState>,
-    /// What is wrong, in the order in which it came.
-    pub faults: Vec<Fault>,
-}
-
-/// The session as the EVSE sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvseSession {
-    /// Nobody there.
-    Idle,
-    /// Permission without a vehicle.
-    Authorized,
-    /// A vehicle that has not drawn energy yet.
-    Connected,
-    /// The vehicle does not want energy.
-    SuspendedEv,
-    /// The EVSE offers none.
-    SuspendedEvse,
-    /// Energy may flow.
-    Charging,
-    /// A fault prevents charging.
-    Faulted,
-    /// The EVSE is out of operation.
-    Inoperative,
-}
-
-/// Something to do. The order of outputs is binding: a [`Output::Store`] must be durable before
-/// anything after it is done. That is what makes a crash at any instant harmless.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send a text frame.
-    Send(String),
-    /// Make the changes durable, all or none.
-    Store(Vec<Change>),
-    /// Publish whether charging is permitted.
-    Permit(bool),
-    /// Publish the current limit per phase; `None` is no limit.
-    Limit(Option<DeciAmperes>),
-    /// Publish whether the central system wants the EVSE operative.
-    Operative(bool),
-    /// Tell the user whether the identifier was accepted.
-    IdTagAnswer(bool),
-    /// Unlock the plug; the answer carries the same text.
-    Unlock(String),
-    /// Open or close the recloser.
-    Recloser(RecloserState),
-    /// Ask the installer for an update.
-    Install(Box<FirmwareOrder>),
-    /// Upload logs, instead of what is being uploaded.
-    Upload(Box<Upload>),
-    /// Ask the meter for a signed record.
-    Sign(SignedRequest),
-    /// Pass a DataTransfer of the central system on to customer software.
-    TransferRequest {
-        /// The answer carries it too.
-        id: String,
-        /// The content.
-        transfer: Transfer,
-    },
-    /// Pass the answer to [`Input::TransferRequested`] on.
-    TransferConfirm {
-        /// Who asked.
-        service: String,
-        /// With which id.
-        id: String,
-        /// The central system's answer, or why there is none.
-        answer: TransferAnswer,
-    },
-    /// Have a key of customer.json written.
-    Configure {
-        /// The answer carries it too.
-        request: String,
-        /// The key's name in OCPP.
-        name: String,
-        /// Its value as OCPP writes it.
-        value: String,
-    },
-    /// Set the system clock.
-    SetClock(Timestamp),
-    /// Close the WebSocket: the peer is silent.
-    Disconnect,
-    /// Restart the station; nothing comes after it.
-    Reboot,
-    /// Write a line to the log; true for what needs attention.
-    Log(bool, String),
-}
 
 /// An OCPP 1.6J charge point with one connector.
 #[derive(Debug)]
@@ -304,6 +84,8 @@ pub struct ChargePoint {
     transaction_began: Option<(u64, Millis)>,
     signing: Signing,
     asking: Option<Asking>,
+    identifiers: Identifiers,
+    reserving: Reserving,
     deferred: Deferred,
     transfers: Transfers,
     /// Changes of the configuration that wait for the file.
@@ -380,6 +162,8 @@ impl ChargePoint {
             transaction_began: None,
             signing: Signing::default(),
             asking: None,
+            identifiers: Identifiers::new(stored.identifiers),
+            reserving: Reserving::new(stored.reservation),
             deferred: Deferred::default(),
             transfers: Transfers::default(),
             pending: Vec::new(),
@@ -421,6 +205,9 @@ impl ChargePoint {
                 self.settings.identity.meter_serial_number = serial.and_then(CiString::non_empty);
             }
             Input::IdTagPresented(text) => self.id_tag_presented(&text),
+            Input::VehicleIdentified(mac) => self.vehicle_identified(&mac),
+            Input::ListStored(durable) => self.list_stored(durable),
+            Input::CacheCleared(durable) => self.cache_cleared(durable),
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
@@ -462,6 +249,7 @@ impl ChargePoint {
             self.keys_deadline(),
             self.transfers_deadline(),
             self.reporting_deadline(),
+            self.reservation_deadline(),
             self.limit_deadline(),
             self.firmware_deadline(),
             self.upload_deadline(),
@@ -498,6 +286,7 @@ impl ChargePoint {
         self.advance_asking();
         self.advance_session();
         self.apply_availability();
+        self.advance_reservation();
         self.begin_undated_profiles();
         self.publish_levels();
         self.watch_limit();
@@ -535,6 +324,7 @@ impl ChargePoint {
             .chain(self.store_fault)
             .chain(full)
             .chain(self.limit_fault())
+            .chain(self.list_conflict())
     }
 
     /// The wall time, never before the start of the transaction: a clock may be put back. Without

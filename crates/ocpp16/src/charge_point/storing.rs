@@ -42,6 +42,7 @@ impl ChargePoint {
             let mut changes = vec![
                 Change::Availability { station, connector },
                 self.firmware_change(),
+                Change::Reservation(self.reserving.held.clone()),
             ];
             changes.extend(
                 self.transactions

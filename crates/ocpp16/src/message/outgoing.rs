@@ -192,6 +192,9 @@ pub struct StartTransaction {
     pub meter_start: i64,
     /// When it started, not when this was sent.
     pub timestamp: Timestamp,
+    /// The reservation that it used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<i64>,
 }
 
 impl Request for StartTransaction {

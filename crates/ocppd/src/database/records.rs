@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ocpp16::{Change, Stored};
+use ocpp16::{Change, Stored, StoredIdentifiers};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -132,6 +132,14 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         station_operative: flag("station_operative", true)?,
         connector_operative: flag("connector_operative", true)?,
         registered: flag("registered", false)?,
+        reservation: match value(connection, "reservation")? {
+            Some(text) => serde_json::from_str(&text).map_err(|source| DatabaseError::Record {
+                table: "station",
+                source,
+            })?,
+            None => None,
+        },
+        identifiers: StoredIdentifiers::default(),
         firmware,
     })
 }
@@ -155,6 +163,9 @@ pub(super) fn apply(
         Change::Availability { station, connector } => {
             put_value(transaction, "station_operative", digit(*station))?;
             put_value(transaction, "connector_operative", digit(*connector))
+        }
+        Change::Reservation(reservation) => {
+            put_value(transaction, "reservation", &json("station", reservation)?)
         }
         Change::Registered => put_value(transaction, "registered", digit(true)),
         Change::Firmware(update) => put_value(transaction, "firmware", &json("station", update)?),

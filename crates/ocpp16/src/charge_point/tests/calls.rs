@@ -42,7 +42,6 @@ fn only_measurands_that_the_meter_delivers_are_accepted() {
 #[test]
 fn messages_without_effect_have_their_proper_status() {
     let mut bench = Bench::online();
-    assert_eq!(bench.status("ClearCache", json!({})), "Rejected");
     assert_eq!(
         bench.status("DataTransfer", json!({"vendorId": "x", "data": {"y": 1}})),
         "UnknownVendorId"

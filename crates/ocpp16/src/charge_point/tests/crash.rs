@@ -172,7 +172,11 @@ impl World {
                     }
                     Output::Permit(permit) => self.permits.push(permit),
                     Output::Send(_)
+                    | Output::StoreList(_)
+                    | Output::StoreCache(_)
+                    | Output::ClearCache
                     | Output::Limit(_)
+                    | Output::Reserved(_)
                     | Output::Operative(_)
                     | Output::IdTagAnswer(_)
                     | Output::Unlock(_)

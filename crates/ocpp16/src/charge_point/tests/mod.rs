@@ -1,5 +1,6 @@
 //! The charge point as a whole, against a scripted central system and virtual time.
 
+mod authorization;
 mod bench;
 mod boot;
 mod calls;
@@ -11,10 +12,12 @@ mod field_faults;
 mod firmware;
 mod hostile;
 mod keys;
+mod local_list;
 mod mutation;
 mod profiles;
 mod queue;
 mod records;
+mod reservations;
 mod restart;
 mod signed;
 mod signed_firmware;
