@@ -93,6 +93,37 @@ fn set_up(central: &mut StrictCentralSystem) {
     }
 }
 
+/// The local list with its two kinds of update, the cache, and a reservation that is withdrawn.
+fn who_may_charge(central: &mut StrictCentralSystem) {
+    let entry =
+        |tag: &str, status: &str| json!({ "idTag": tag, "idTagInfo": { "status": status } });
+    for (version, kind, list) in [
+        (
+            1,
+            "Full",
+            json!([entry("A", "Blocked"), entry("B", "Accepted")]),
+        ),
+        // Without idTagInfo it is taken off the list.
+        (2, "Differential", json!([{ "idTag": "A" }])),
+    ] {
+        let list = json!({
+            "listVersion": version, "updateType": kind, "localAuthorizationList": list
+        });
+        accepted(central, "SendLocalList", list);
+        let answer = central.call("GetLocalListVersion", json!({}), SOON);
+        assert_eq!(answer["listVersion"], version);
+    }
+    accepted(central, "ClearCache", json!({}));
+    central.mark();
+    let reservation = json!({
+        "connectorId": 1, "expiryDate": "2037-01-01T00:00:00Z", "idTag": TAG, "reservationId": 3
+    });
+    accepted(central, "ReserveNow", reservation);
+    status(central, "Reserved");
+    accepted(central, "CancelReservation", json!({ "reservationId": 3 }));
+    status(central, "Available");
+}
+
 /// Both kinds of upload, to a port where nobody listens, tried once.
 fn uploads(central: &mut StrictCentralSystem) {
     let location = "ftp://127.0.0.1:1/";
@@ -118,23 +149,6 @@ fn everything_else(central: &mut StrictCentralSystem) {
         "serialNumber": "00"
     });
     for (action, payload) in [
-        ("GetLocalListVersion", json!({})),
-        (
-            "SendLocalList",
-            json!({ "listVersion": 1, "updateType": "Full", "localAuthorizationList":
-                [{ "idTag": "A", "idTagInfo": { "status": "Blocked" } }] }),
-        ),
-        (
-            "SendLocalList",
-            json!({ "listVersion": 2, "updateType": "Differential",
-                "localAuthorizationList": [{ "idTag": "A" }] }),
-        ),
-        ("ClearCache", json!({})),
-        (
-            "ReserveNow",
-            json!({ "connectorId": 1, "expiryDate": far, "idTag": TAG, "reservationId": 3 }),
-        ),
-        ("CancelReservation", json!({ "reservationId": 3 })),
         (
             "DataTransfer",
             json!({ "vendorId": "nobody", "messageId": "x" }),
@@ -238,6 +252,7 @@ fn a_strict_central_system_takes_every_frame() {
     let (mut central, mut bench) = start();
     set_up(&mut central);
     everything_else(&mut central);
+    who_may_charge(&mut central);
     uploads(&mut central);
     session_by_tag(&mut central, &bench);
     session_by_remote_start(&mut central, &bench);
