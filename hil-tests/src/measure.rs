@@ -11,8 +11,11 @@ mod binaries;
 mod contactor;
 mod load;
 mod machine;
+mod meter_values;
 mod page;
+mod peers;
 mod reaction;
+mod replay;
 mod rig;
 mod samples;
 mod usage;
@@ -20,13 +23,17 @@ mod usage;
 pub use binaries::{Sizes, sizes};
 pub use contactor::Switching;
 pub use machine::Machine;
+pub use meter_values::MeterValues;
 pub use page::page;
+pub use replay::Replay;
 pub use samples::Samples;
 pub use usage::{Memory, Used, end_children};
 
 use contactor::switching;
 use load::Load;
+use meter_values::meter_values;
 use reaction::{answers, limits, profiles};
+use replay::replay;
 use rig::Rig;
 
 /// Daemons of a complete station, in the order of every table.
@@ -49,6 +56,10 @@ pub struct Plan {
     pub profiles: usize,
     /// Small calls of the central system.
     pub calls: usize,
+    /// MeterValues within a transaction.
+    pub meter_values: usize,
+    /// Messages that wait for the central system's return.
+    pub queued: usize,
     /// Transactions whose writes are counted.
     pub transactions: usize,
     /// How long each of them charges.
@@ -67,6 +78,8 @@ impl Plan {
         limits: 1000,
         profiles: 500,
         calls: 10_000,
+        meter_values: 1000,
+        queued: 1000,
         transactions: 3,
         transaction: Duration::from_secs(25),
         window: Duration::from_secs(30),
@@ -81,6 +94,8 @@ impl Plan {
         limits: 50,
         profiles: 30,
         calls: 100,
+        meter_values: 50,
+        queued: 20,
         transactions: 1,
         transaction: Duration::from_secs(3),
         window: Duration::from_secs(5),
@@ -106,6 +121,10 @@ pub struct Report {
     pub calls: Samples,
     /// CPU time that ocppd took for each of these calls.
     pub cpu_per_call: Duration,
+    /// What MeterValues cost.
+    pub meter_values: MeterValues,
+    /// What was kept while not connected, and how quickly it went out.
+    pub replay: Replay,
     /// The first daemon is started -> idle, meter available, central system connected.
     pub starts: Samples,
     /// Of each daemon, idle and connected.
@@ -163,7 +182,12 @@ pub fn measure(plan: Plan, tell: impl Fn(&str)) -> Report {
     let limits = limits(&rig, plan.limits);
     tell("charging profiles");
     let profiles = profiles(&rig, plan.profiles);
+    tell("MeterValues");
+    let meter_values = meter_values(&rig, plan.meter_values);
     let memory_after = rig.memory();
+
+    tell("messages kept while not connected");
+    let replay = replay(plan.queued);
 
     // The complete station goes on to charge meanwhile.
     tell("EVs that come and leave, emergencies and residual currents");
@@ -183,6 +207,8 @@ pub fn measure(plan: Plan, tell: impl Fn(&str)) -> Report {
         profiles,
         cpu_per_call: calls_cpu / u32::try_from(plan.calls.max(1)).expect("a moderate number"),
         calls,
+        meter_values,
+        replay,
         starts: starts.into_iter().collect(),
         memory,
         memory_after,

@@ -172,6 +172,31 @@ fn hexadecimal_digits_stand_for_the_same_text() {
 }
 
 #[test]
+fn a_bsm_signs_a_session_by_snapshots() {
+    let central = central_system();
+    let settings = settings(&central).with_meter("sunspec/bsm-ws36a", "sunspec");
+    let bench = start_with(&central, &settings);
+    let key = public_key(&central);
+    charge(&bench);
+    let before = bench.station().plant().readings().energy_wh;
+    bench.wait_for("100 Wh flow", LATER, |plant| {
+        plant.readings().energy_wh > before + 100.0
+    });
+    bench.unplug();
+    let stop = central
+        .wait_for("StopTransaction", |_| true, LATER)
+        .unwrap();
+    let [begin, end] = signed_values(&stop);
+    assert_signed_by(&begin, &key);
+    assert_signed_by(&end, &key);
+    assert!(end.contains(TAG), "{end}");
+    let (first, last) = (&readings(&begin)[0], &readings(&end)[0]);
+    // It counts in Wh from the begin of the session on.
+    assert_eq!((first.0.as_str(), first.1), ("B", 0.0));
+    assert!(last.0 == "E" && last.1 >= 90.0, "{end}");
+}
+
+#[test]
 fn restarts_and_outages_within_a_transaction_lose_no_record() {
     let central = central_system();
     let mut bench = start(&central);

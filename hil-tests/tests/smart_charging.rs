@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use hil_tests::{Bench, LATER, PythonCentralSystem, SOON, Settings, trace_directory};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PWM: &str = "port0/ci/charge/pwm/status";
 const SESSION: &str = "port0/session/state";
@@ -227,4 +227,75 @@ fn the_lower_of_the_central_systems_and_the_local_limit_is_offered() {
     bench.expect(OFFERED, "16.0", SOON);
     limit(0);
     bench.expect(OFFERED, "0.0", SOON);
+}
+
+/// A TxDefaultProfile in W, over so many phases.
+fn power(watts: u32, phases: Option<u8>) -> Value {
+    let mut period = json!({ "startPeriod": 0, "limit": watts });
+    if let Some(phases) = phases {
+        period["numberPhases"] = phases.into();
+    }
+    json!({
+        "connectorId": 1,
+        "csChargingProfiles": {
+            "chargingProfileId": 5, "stackLevel": 0,
+            "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative",
+            "chargingSchedule": {
+                "chargingRateUnit": "W", "chargingSchedulePeriod": [period]
+            }
+        }
+    })
+}
+
+// covers: OSM-021
+#[test]
+fn limits_in_watts_stay_limits_for_each_phase_when_phases_are_switched() {
+    const ACTUAL: &str = "port0/ci/evse/phase/actual";
+    let mut central = PythonCentralSystem::start(&trace_directory(), &[]);
+    let settings = Settings::default()
+        .with_central_system(&central.uri())
+        .with(
+            "ports[0]/switch3to1phase",
+            json!({ "enable": true, "switch_delay": 10 }),
+        );
+    let bench = Bench::start(&settings);
+    bench.station().plant().relay_2_switches_l2_l3 = true;
+    start_by_card(&bench, &central);
+    bench.expect(ACTUAL, "3", SOON);
+    let mut set = |watts: u32, phases: Option<u8>| {
+        let answer = central.call("SetChargingProfile", power(watts, phases), SOON);
+        assert_eq!(answer["status"], "Accepted", "{watts} W");
+    };
+    let draws = |currents: [f64; 3]| {
+        bench.wait_for(&format!("the car draws {currents:?} A"), LATER, |plant| {
+            let pairs = plant.line_currents().into_iter().zip(currents);
+            pairs
+                .map(|(is, right)| (is - right).abs())
+                .all(|difference| difference < 0.3)
+        });
+    };
+    // Three phases are meant where none are named.
+    set(6_900, None);
+    draws([10.0; 3]);
+
+    let switch = |phases: &str| {
+        let target = "port0/ci/evse/phase/target";
+        bench.observer.publish_raw(target, phases, true);
+        bench.expect(ACTUAL, phases, LATER);
+    };
+    switch("1");
+    draws([10.0, 0.0, 0.0]);
+    bench.expect("ci/evse/basic/maxcurrentlimit", "10.0", SOON);
+    set(2_760, Some(1));
+    draws([12.0, 0.0, 0.0]);
+    // One phase never gets more than its fuse bears, whatever the power would allow.
+    let fuse = "ci/global/dyn_current_limit/fuse";
+    bench.observer.publish_raw(fuse, "13", true);
+    set(6_900, Some(1));
+    draws([13.0, 0.0, 0.0]);
+
+    switch("3");
+    draws([13.0; 3]);
+    set(6_900, Some(3));
+    draws([10.0; 3]);
 }

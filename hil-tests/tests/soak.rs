@@ -191,18 +191,19 @@ impl Soak {
         let card = text_of(&uid);
         let mut polls: HashMap<&str, usize> = HashMap::new();
         let is_well = comes(|| {
+            // Before the look: what is polled while this test waits for a core came later.
+            let meter = self.meter_polls() - meter;
+            let recloser = self.recloser_polls() - recloser;
             let seen = self.bench.observer.since(mark);
             let seen = |fits: &dyn Fn(&Seen) -> bool| seen.iter().any(fits);
             if seen(&|seen| seen.topic == VALUES && energy(seen) >= self.energy_wh - 1.0) {
-                polls.entry("meter").or_insert(self.meter_polls() - meter);
+                polls.entry("meter").or_insert(meter);
             }
             if seen(&|seen| seen.topic == REQUEST && seen.payload.contains(&card)) {
                 polls.entry("reader").or_insert(POLLS_TO_RECOVER);
             }
             if seen(&|seen| seen.topic == STATE && seen.payload == state) {
-                polls
-                    .entry("recloser")
-                    .or_insert(self.recloser_polls() - recloser);
+                polls.entry("recloser").or_insert(recloser);
             }
             polls.len() == 3
         });

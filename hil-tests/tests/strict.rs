@@ -93,7 +93,55 @@ fn set_up(central: &mut StrictCentralSystem) {
     }
 }
 
-/// Calls whose answer depends on what the station has; none of them leads to a message.
+/// The local list with its two kinds of update, the cache, and a reservation that is withdrawn.
+fn who_may_charge(central: &mut StrictCentralSystem) {
+    let entry =
+        |tag: &str, status: &str| json!({ "idTag": tag, "idTagInfo": { "status": status } });
+    for (version, kind, list) in [
+        (
+            1,
+            "Full",
+            json!([entry("A", "Blocked"), entry("B", "Accepted")]),
+        ),
+        // Without idTagInfo it is taken off the list.
+        (2, "Differential", json!([{ "idTag": "A" }])),
+    ] {
+        let list = json!({
+            "listVersion": version, "updateType": kind, "localAuthorizationList": list
+        });
+        accepted(central, "SendLocalList", list);
+        let answer = central.call("GetLocalListVersion", json!({}), SOON);
+        assert_eq!(answer["listVersion"], version);
+    }
+    accepted(central, "ClearCache", json!({}));
+    central.mark();
+    let reservation = json!({
+        "connectorId": 1, "expiryDate": "2037-01-01T00:00:00Z", "idTag": TAG, "reservationId": 3
+    });
+    accepted(central, "ReserveNow", reservation);
+    status(central, "Reserved");
+    accepted(central, "CancelReservation", json!({ "reservationId": 3 }));
+    status(central, "Available");
+}
+
+/// Both kinds of upload, to a port where nobody listens, tried once.
+fn uploads(central: &mut StrictCentralSystem) {
+    let location = "ftp://127.0.0.1:1/";
+    let failed = |status: &'static str| move |event: &Value| event["payload"]["status"] == status;
+    central.mark();
+    let diagnostics = json!({ "location": location, "retries": 1 });
+    let answer = central.call("GetDiagnostics", diagnostics, SOON);
+    assert!(answer["fileName"].is_string(), "{answer}");
+    central.expect("diagnostics", failed("UploadFailed"), LATER);
+    let log = json!({
+        "logType": "SecurityLog", "requestId": 5, "retries": 1,
+        "log": { "remoteLocation": location }
+    });
+    accepted(central, "GetLog", log);
+    central.expect("log", failed("UploadFailure"), LATER);
+}
+
+/// Calls whose answer depends on what the station has.
 fn everything_else(central: &mut StrictCentralSystem) {
     let far = "2037-01-01T00:00:00Z";
     let hash = json!({
@@ -101,23 +149,6 @@ fn everything_else(central: &mut StrictCentralSystem) {
         "serialNumber": "00"
     });
     for (action, payload) in [
-        ("GetLocalListVersion", json!({})),
-        (
-            "SendLocalList",
-            json!({ "listVersion": 1, "updateType": "Full", "localAuthorizationList":
-                [{ "idTag": "A", "idTagInfo": { "status": "Blocked" } }] }),
-        ),
-        (
-            "SendLocalList",
-            json!({ "listVersion": 2, "updateType": "Differential",
-                "localAuthorizationList": [{ "idTag": "A" }] }),
-        ),
-        ("ClearCache", json!({})),
-        (
-            "ReserveNow",
-            json!({ "connectorId": 1, "expiryDate": far, "idTag": TAG, "reservationId": 3 }),
-        ),
-        ("CancelReservation", json!({ "reservationId": 3 })),
         (
             "DataTransfer",
             json!({ "vendorId": "nobody", "messageId": "x" }),
@@ -141,6 +172,17 @@ fn everything_else(central: &mut StrictCentralSystem) {
         ),
         ("DeleteCertificate", json!({ "certificateHashData": hash })),
         ("CertificateSigned", json!({ "certificateChain": "none" })),
+        (
+            "ExtendedTriggerMessage",
+            json!({ "requestedMessage": "FirmwareStatusNotification", "connectorId": 1 }),
+        ),
+        (
+            "SignedUpdateFirmware",
+            json!({ "requestId": 4, "firmware": {
+                "location": "http://127.0.0.1:1/none", "retrieveDateTime": far,
+                "signingCertificate": "none", "signature": "none"
+            } }),
+        ),
     ] {
         answered(central, action, payload);
     }
@@ -210,6 +252,8 @@ fn a_strict_central_system_takes_every_frame() {
     let (mut central, mut bench) = start();
     set_up(&mut central);
     everything_else(&mut central);
+    who_may_charge(&mut central);
+    uploads(&mut central);
     session_by_tag(&mut central, &bench);
     session_by_remote_start(&mut central, &bench);
     reset(&mut central, &mut bench);

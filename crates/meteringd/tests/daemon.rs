@@ -269,6 +269,7 @@ async fn a_meter_that_falls_silent_is_told_after_two_seconds_and_comes_back_by_i
 
 // The guide gives up on a meter that is missing at power up; a Klefr checks its
 // memory just then, and the station would have to be restarted by hand.
+// covers: MET-009
 #[tokio::test]
 async fn a_meter_that_appears_late_is_found_without_a_restart() {
     // The second is configured and has no serial number: nothing tells it but a reading.

@@ -150,10 +150,12 @@ fn settings(
 
 /// Many central systems refuse an empty vendor or model for ever, so something is always sent.
 fn required(key: &str, value: &str) -> CiString<20> {
-    CiString::truncated(value).non_empty().unwrap_or_else(|| {
-        tracing::warn!("customer.json: ocpp/{key} is empty; \"mode3\" is sent instead");
-        CiString::truncated("mode3")
-    })
+    CiString::truncated(value.trim())
+        .non_empty()
+        .unwrap_or_else(|| {
+            tracing::warn!("customer.json: ocpp/{key} is empty; \"mode3\" is sent instead");
+            CiString::truncated("mode3")
+        })
 }
 
 /// 48 random bits: ids of two process starts don't meet.
@@ -237,6 +239,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn vendor_and_model_are_never_sent_empty() {
+        for empty in ["", " ", "\t"] {
+            assert_eq!(required("chargePointVendor", empty).as_str(), "mode3");
+        }
+        assert_eq!(required("chargePointVendor", "ACME").as_str(), "ACME");
+        let long = "a vendor with a very long name";
+        assert_eq!(required("chargePointVendor", long).as_str(), &long[..20]);
     }
 
     // covers: OC-058

@@ -39,6 +39,18 @@ fn told(central: &CentralSystem, key: &str) -> Value {
         .clone()
 }
 
+#[test]
+fn a_station_without_a_vendor_is_told_with_one() {
+    let central = central();
+    let nameless = json!({"chargePointVendor": "", "chargePointModel": " "});
+    let _bench = Bench::start(&format!("{}/CP1", central.uri()), nameless);
+    let boot = central
+        .wait_for("BootNotification", |_| true, SOON)
+        .unwrap();
+    assert_eq!(boot["chargePointVendor"], "mode3");
+    assert_eq!(boot["chargePointModel"], "mode3");
+}
+
 // covers: OC-026, OC-027, CFG-011, CFG-017
 #[test]
 fn keys_are_kept_in_customer_json() {

@@ -281,18 +281,3 @@ fn a_pinned_certificate_is_that_one_alone() {
     let central = replace(central, Some(tls(&one, None)));
     central.wait_connected(LATER).unwrap();
 }
-
-// Defect 9 of the field.
-#[test]
-fn vendor_and_model_are_never_sent_empty() {
-    let central = central();
-    let _bench = Bench::start(
-        &format!("{}/CP1", central.uri()),
-        json!({"chargePointVendor": "", "chargePointModel": ""}),
-    );
-    let boot = central
-        .wait_for("BootNotification", |_| true, SOON)
-        .unwrap();
-    assert_eq!(boot["chargePointVendor"], "mode3");
-    assert_eq!(boot["chargePointModel"], "mode3");
-}

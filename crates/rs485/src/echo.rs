@@ -12,8 +12,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{BaudRate, LocalEcho};
 
-/// Time for the echo beyond that on the line: receive FIFO and scheduling.
-const ECHO_MARGIN: Duration = Duration::from_millis(100);
+/// Time for the echo beyond that on the line: receive FIFO and scheduling, also where one
+/// core does everything and is busy. It decides only how soon a dead transceiver is told
+/// from a silent device, so it may be generous; shorter than every answer limit.
+const ECHO_MARGIN: Duration = Duration::from_millis(250);
 
 /// Why an echo is not the one expected; travels inside an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +187,7 @@ mod tests {
         ));
     }
 
+    /// Long enough for a busy core, short enough to be told from a silent device.
     #[tokio::test]
     async fn a_missing_echo_is_not_waited_for_longer_than_it_takes() {
         let (mut near, mut far) = echoing();
@@ -196,11 +199,9 @@ mod tests {
             fault(&error),
             EchoFault::Missing { sent: 7, heard: 3 }
         ));
-        assert!(
-            start.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            start.elapsed()
-        );
+        let waited = start.elapsed();
+        let bounds = Duration::from_millis(200)..Duration::from_secs(1);
+        assert!(bounds.contains(&waited), "{waited:?}");
     }
 
     // covers: MET-026

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::machine::load;
+use super::peers::peers;
 use super::rig::METER_VALUES_INTERVAL;
 use super::{DAEMONS, Machine, Memory, Report, Samples, Switching, Used};
 
@@ -244,36 +245,6 @@ fn daemons(report: &Report) -> String {
     text
 }
 
-fn peers(report: &Report) -> String {
-    let ocppd = DAEMONS.iter().position(|daemon| *daemon == "ocppd");
-    let ocppd = ocppd.expect("one of the daemons");
-    let window = report.plan.window;
-    let rss = report.memory[ocppd].rss as f64 / 1024.0;
-    let cpu = match report.idle[ocppd].cpu.as_millis() {
-        0 => "under 10".into(),
-        milliseconds => milliseconds.to_string(),
-    };
-    let (p50, p99) = (report.calls.percentile(50), report.calls.percentile(99));
-    format!(
-        "## Beside two other charge points
-
-Both were measured once each, on an x86-64 machine over loopback and plain ws, with another central
-system than ours: they show orders of magnitude, not a race.
-
-| | ocppd | MicroOcppSimulator | open-ocpp example |
-|---|---|---|---|
-| RSS, connected and idle | {rss:.1} MiB | 4.8 MB | 15.1 MB |
-| CPU while idle | {cpu} ms in {} s | 18 ms in 30 s | 30 ms in 30 s |
-| call latency p50 / p99 | {} / {} ms | 0.139 / 0.233 ms | 0.207 / 4.29 ms |
-| CPU per small call | {:.3} ms | 0.032 ms | 0.067 ms |
-",
-        window.as_secs(),
-        milliseconds(p50),
-        milliseconds(p99),
-        report.cpu_per_call.as_secs_f64() * 1000.0,
-    )
-}
-
 fn method(report: &Report) -> String {
     let (plan, daemons) = (report.plan, DAEMONS.len());
     format!(
@@ -301,6 +272,10 @@ fn method(report: &Report) -> String {
 * SetChargingProfile: a TxDefaultProfile with one period, from handing the call to the simulated
   central system, through ocppd (which stores it), broker and evsed, while charging.
 * Small call: GetConfiguration of one key, thread to thread through the simulated central system.
+* MeterValues: each asked for by TriggerMessage in a transaction and acknowledged, through the
+  simulated central system; the CPU time of the trigger is in it.
+* Kept messages: starts and stops of offline transactions, published to ocppd as evsed would; from
+  the first to the last at the simulated central system, each acknowledged before the next.
 * Start: from starting the first of the {daemons} processes until the session is `idle`, meter, RFID
   reader and recloser are available and `ocpp/online` is 1; nothing was stored before.
 * Memory: /proc/PID/smaps_rollup, a few seconds after the start, and again after all calls,
@@ -337,11 +312,11 @@ fn of_the_board(within: bool) -> &'static str {
     if within { OPEN } else { verdict(false) }
 }
 
-fn milliseconds(duration: Duration) -> String {
+pub(super) fn milliseconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64() * 1000.0)
 }
 
-fn mebibytes(kibibytes: u64) -> String {
+pub(super) fn mebibytes(kibibytes: u64) -> String {
     format!("{:.1}", kibibytes as f64 / 1024.0)
 }
 
@@ -351,7 +326,7 @@ fn kilobytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Plan, Sizes};
+    use super::super::{MeterValues, Plan, Replay, Sizes};
     use super::*;
 
     fn report() -> Report {
@@ -382,6 +357,17 @@ mod tests {
             profiles: samples.clone(),
             calls: samples.clone(),
             cpu_per_call: Duration::from_micros(20),
+            meter_values: MeterValues {
+                count: 1000,
+                cpu: Duration::from_millis(250),
+                rss_before: 5120,
+                rss_after: 5376,
+            },
+            replay: Replay {
+                messages: 1000,
+                took: Duration::from_secs(4),
+                used: used[2],
+            },
             starts: samples,
             memory: memory.into(),
             memory_after: memory.into(),
@@ -423,6 +409,23 @@ mod tests {
         assert!(
             cpu.contains("| 2.50 % of a core of this host | 30 s | open"),
             "{cpu}"
+        );
+    }
+
+    #[test]
+    fn figures_of_many_messages_are_told_for_a_hundred_and_a_second() {
+        assert!(
+            row("CPU over 100 MeterValues").starts_with("| CPU over 100 MeterValues | 25.0 ms |")
+        );
+        let rss = row("RSS over");
+        assert!(
+            rss.starts_with("| RSS over 1000 MeterValues | 5.0 → 5.2 MiB |"),
+            "{rss}"
+        );
+        let replay = row("replay of 1000");
+        assert!(
+            replay.starts_with("| replay of 1000 kept messages | 250 in a second, 150 ms of CPU |"),
+            "{replay}"
         );
     }
 

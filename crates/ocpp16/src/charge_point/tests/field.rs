@@ -130,6 +130,60 @@ fn evcc() {
     );
 }
 
+/// evcc was restarted: the station comes back without a BootNotification, idle, with a status that
+/// evcc does not know.
+#[test]
+fn evcc_after_its_own_restart() {
+    let mut bench = Bench::online();
+    bench.input(Input::Reading(three_phase(1_000)));
+    bench.input(Input::SocketClosed);
+    bench.input(Input::SocketOpened);
+    bench.expect_silence();
+    let trigger = |bench: &mut Bench, payload: Value| {
+        assert_eq!(bench.status("TriggerMessage", payload), "Accepted");
+    };
+    trigger(&mut bench, json!({"requestedMessage": "BootNotification"}));
+    bench.accept_boot();
+    bench.drain();
+    for key in [
+        "ConnectorSwitch3to1PhaseSupported",
+        "MeterValuesSampledDataMaxLength",
+    ] {
+        let answer = bench.call("GetConfiguration", json!({"key": [key]}));
+        assert!(
+            answer["configurationKey"][0]["value"].is_string(),
+            "{answer}"
+        );
+    }
+    let answer = bench.call(
+        "GetConfiguration",
+        json!({"key": ["MeterValuesSampledData"]}),
+    );
+    assert_eq!(answer["configurationKey"][0]["readonly"], json!(false));
+    for payload in [
+        json!({"requestedMessage": "StatusNotification"}),
+        json!({"requestedMessage": "StatusNotification", "connectorId": 1}),
+    ] {
+        trigger(&mut bench, payload.clone());
+        assert_eq!(bench.reported(), ["Available"], "{payload}");
+    }
+    // Each time the values are older than its interval, whether somebody charges or not.
+    for _ in 0..3 {
+        let values = json!({"requestedMessage": "MeterValues", "connectorId": 1});
+        trigger(&mut bench, values);
+        let values = bench.answer("MeterValues", json!({}));
+        assert_eq!(values["connectorId"], 1);
+    }
+    // The same limit again and again, and what it reads from it.
+    for (amperes, offered) in [(0.0, 0.0), (0.0, 0.0), (11.5, 11.5), (11.5, 11.5)] {
+        assert_eq!(limit(&mut bench, amperes), "Accepted");
+        let asked = json!({"connectorId": 1, "duration": 60});
+        let schedule = bench.call("GetCompositeSchedule", asked);
+        let first = &schedule["chargingSchedule"]["chargingSchedulePeriod"][0];
+        assert_eq!(first["limit"].as_f64(), Some(offered), "{schedule}");
+    }
+}
+
 // covers: OC-023
 #[test]
 fn home_assistant() {
@@ -153,7 +207,7 @@ fn home_assistant() {
     bench.drain();
     assert_eq!(asked(&mut bench, "NumberOfConnectors"), "1");
     assert_eq!(asked(&mut bench, "HeartbeatInterval"), "3600");
-    let all = "Current.Export,Current.Import,Current.Offered,Energy.Active.Export.Register,Energy.Active.Import.Register,Frequency,Power.Active.Import,RPM,SoC,Temperature,Voltage";
+    let all = "Current.Export,Current.Import,Current.Offered,Energy.Active.Export.Interval,Energy.Active.Export.Register,Energy.Active.Import.Interval,Energy.Active.Import.Register,Energy.Reactive.Export.Interval,Energy.Reactive.Export.Register,Energy.Reactive.Import.Interval,Energy.Reactive.Import.Register,Frequency,Power.Active.Export,Power.Active.Import,Power.Factor,Power.Offered,Power.Reactive.Export,Power.Reactive.Import,RPM,SoC,Temperature,Voltage";
     assert_eq!(
         change(&mut bench, "MeterValuesSampledData", all),
         "Rejected"
@@ -162,10 +216,12 @@ fn home_assistant() {
         asked(&mut bench, "MeterValuesSampledData"),
         "Energy.Active.Import.Register"
     );
+    asked(&mut bench, "MeterValueSampleInterval");
     assert_eq!(
         change(&mut bench, "MeterValueSampleInterval", "60"),
         "Accepted"
     );
+    asked(&mut bench, "ClockAlignedDataInterval");
     assert_eq!(
         change(&mut bench, "ClockAlignedDataInterval", "900"),
         "Accepted"
@@ -189,6 +245,8 @@ fn home_assistant() {
     assert_eq!(bench.status("TriggerMessage", status), "Accepted");
     bench.answer("StatusNotification", json!({}));
 
+    asked(&mut bench, "ChargingScheduleAllowedChargingRateUnit");
+    assert_eq!(asked(&mut bench, "ChargeProfileMaxStackLevel"), "8");
     // Its charge rate: the highest stack level, Relative, for the whole station.
     let profile = json!({"chargingProfileId": 1000, "stackLevel": 8, "chargingProfileKind": "Relative",
         "chargingProfilePurpose": "ChargePointMaxProfile", "chargingSchedule": {"chargingRateUnit": "A",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bench::{Bench, meter};
-use crate::{DeciAmperes, EvseSession, Fault, Input, Reading};
+use crate::{DeciAmperes, EvseSession, Fault, Input, Output, Reading};
 
 fn profile(id: i64, purpose: &str, limit: u32) -> Value {
     json!({"connectorId": 1, "csChargingProfiles": {
@@ -113,6 +113,89 @@ fn every_measurand_that_is_accepted_is_sent() {
         for one in sampled {
             let name = one["measurand"].as_str().unwrap();
             assert!(measurand.starts_with(name), "{measurand}: {one}");
+        }
+    }
+}
+
+/// Connected, with a heartbeat each minute.
+fn beating() -> Bench {
+    let mut bench = Bench::new();
+    bench.input(Input::SocketOpened);
+    let time = bench.wall().to_string();
+    bench.answer(
+        "BootNotification",
+        json!({"status": "Accepted", "currentTime": time, "interval": 60}),
+    );
+    bench.drain();
+    bench
+}
+
+#[test]
+fn after_a_week_of_heartbeats_calls_are_answered_as_on_the_first_day() {
+    const MINUTES: u32 = 7 * 24 * 60;
+    let mut bench = beating();
+    for minute in 0..MINUTES {
+        bench.pass(60);
+        let sent = bench.drain();
+        let actions: Vec<&str> = sent.iter().map(|(action, _)| action.as_str()).collect();
+        assert_eq!(actions, ["Heartbeat"], "minute {minute}");
+    }
+    let key = json!({"key": ["HeartbeatInterval"]});
+    let answer = bench.call("GetConfiguration", key);
+    assert_eq!(answer["configurationKey"][0]["value"], "60");
+    bench.charge();
+}
+
+#[test]
+fn a_connection_that_falls_silent_after_long_idle_is_given_up_and_the_next_one_serves() {
+    let mut bench = beating();
+    for _ in 0..24 * 60 {
+        bench.pass(60);
+        bench.drain();
+    }
+    let given_up = |bench: &Bench| bench.others.iter().any(|o| matches!(o, Output::Disconnect));
+    // The peer's frames don't arrive any more, and ours are not answered.
+    bench.pass(150);
+    assert!(!given_up(&bench), "one lost answer is no dead connection");
+    bench.pass(150);
+    assert!(given_up(&bench));
+    bench.sent.clear();
+    bench.input(Input::SocketClosed);
+    bench.input(Input::SocketOpened);
+    bench.charge();
+}
+
+#[test]
+fn a_switch_of_phases_leaves_each_limit_a_limit_per_phase() {
+    let mut bench = Bench::online();
+    let set = |bench: &mut Bench, connector: u8, purpose: &str, unit: &str, period: Value| {
+        let profile = json!({"connectorId": connector, "csChargingProfiles": {
+            "chargingProfileId": connector, "stackLevel": 0, "chargingProfilePurpose": purpose,
+            "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": unit,
+            "chargingSchedulePeriod": [period]}}});
+        assert_eq!(bench.status("SetChargingProfile", profile), "Accepted");
+    };
+    // The fuse: 13 A in each phase.
+    let fuse = json!({"startPeriod": 0, "limit": 13});
+    set(&mut bench, 0, "ChargePointMaxProfile", "A", fuse);
+    bench.charge();
+    for (watts, number, deci) in [
+        // Without a number three are meant, also while one is used (erratum 3.69).
+        (6_900, None, 100),
+        (6_900, Some(3), 100),
+        (2_300, Some(1), 100),
+        // Never above the fuse, however few phases are named.
+        (6_900, Some(1), 130),
+    ] {
+        let mut period = json!({"startPeriod": 0, "limit": watts});
+        if let Some(number) = number {
+            period["numberPhases"] = number.into();
+        }
+        set(&mut bench, 1, "TxDefaultProfile", "W", period);
+        for phases in [3, 1, 3] {
+            bench.station(|station| station.phases = Some(phases));
+            let what = format!("{watts} W on {number:?}, {phases} in use");
+            assert_eq!(bench.limit, Some(DeciAmperes(deci)), "{what}");
         }
     }
 }
