@@ -70,9 +70,19 @@ enum Attempt {
 struct Drive {
     wanted: LockPosition,
     attempt: Attempt,
+    /// Begun with a capacitor that wasn't charged in time.
+    starved: bool,
 }
 
 impl Drive {
+    const fn new(wanted: LockPosition, attempt: Attempt) -> Self {
+        Self {
+            wanted,
+            attempt,
+            starved: false,
+        }
+    }
+
     const fn direction(self) -> LockPosition {
         match (self.attempt, self.wanted) {
             (Attempt::First | Attempt::Second, wanted) => wanted,
@@ -179,10 +189,7 @@ impl PlugLock {
     pub(crate) fn advance(&mut self, now: Millis, target: LockPosition, may_unlock: bool) {
         match self.motion {
             Motion::Unknown { charged_by: by } => {
-                let drive = Drive {
-                    wanted: target,
-                    attempt: Attempt::First,
-                };
+                let drive = Drive::new(target, Attempt::First);
                 self.motion = Motion::Waiting { drive, by };
             }
             Motion::Rest { position, .. } if position != target => {
@@ -196,10 +203,7 @@ impl PlugLock {
             }
             // Nothing has moved yet, so the newest target is the one to drive to.
             Motion::Waiting { drive, by } if drive.wanted != target => {
-                let drive = Drive {
-                    wanted: target,
-                    attempt: Attempt::First,
-                };
+                let drive = Drive::new(target, Attempt::First);
                 self.motion = Motion::Waiting { drive, by };
             }
             Motion::Waiting { .. } => {}
@@ -228,7 +232,7 @@ impl PlugLock {
     }
 
     fn begin(&mut self, now: Millis, wanted: LockPosition, attempt: Attempt) {
-        let drive = Drive { wanted, attempt };
+        let drive = Drive::new(wanted, attempt);
         self.motion = Motion::Waiting {
             drive,
             by: now.after(CHARGE_MS),
@@ -246,6 +250,10 @@ impl PlugLock {
             // It may suffice nevertheless; the feedback will tell.
             self.failure = Some(LockFailure::CapacitorNotCharged);
         }
+        let drive = Drive {
+            starved: !self.senses.charged,
+            ..drive
+        };
         self.motion = Motion::Driving {
             drive,
             until: now.after(self.profile.drive_ms()),
@@ -269,11 +277,11 @@ impl PlugLock {
                 };
             }
             Attempt::First if drive.wanted == target => {
-                self.fail(drive.wanted);
+                self.fail(drive);
                 self.begin(now, target, Attempt::Back);
             }
             Attempt::Second if drive.wanted == target => {
-                self.fail(drive.wanted);
+                self.fail(drive);
                 self.motion = Motion::Stuck {
                     wanted: drive.wanted,
                     trusted_at: None,
@@ -286,10 +294,14 @@ impl PlugLock {
         }
     }
 
-    fn fail(&mut self, wanted: LockPosition) {
-        self.failure = Some(match wanted {
-            LockPosition::Locked => LockFailure::CannotLock,
-            LockPosition::Unlocked => LockFailure::CannotUnlock,
+    /// A drive in vain. An empty capacitor explains it, and ranks higher (guide table 3).
+    fn fail(&mut self, drive: Drive) {
+        self.failure = Some(match (drive.starved, drive.wanted) {
+            (true, LockPosition::Locked | LockPosition::Unlocked) => {
+                LockFailure::CapacitorNotCharged
+            }
+            (false, LockPosition::Locked) => LockFailure::CannotLock,
+            (false, LockPosition::Unlocked) => LockFailure::CannotUnlock,
         });
     }
 
