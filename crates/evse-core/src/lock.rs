@@ -423,3 +423,142 @@ impl PlugLock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::LockPosition::{Locked, Unlocked};
+    use super::*;
+    use crate::Inputs;
+
+    const ROUND_MS: u64 = 5;
+
+    /// A lock with its motor and bolt.
+    struct Bolt {
+        lock: PlugLock,
+        now: u64,
+        position: LockPosition,
+        charged: bool,
+        jammed: bool,
+    }
+
+    impl Bolt {
+        fn resting(position: LockPosition) -> Self {
+            let profile = LockProfile::by_name("EV-T2M3S-E-LOCK12V").unwrap();
+            let mut bolt = Self {
+                lock: PlugLock::new(Millis(0), profile),
+                now: 0,
+                position,
+                charged: true,
+                jammed: false,
+            };
+            bolt.run(2_000, position, true);
+            assert!(bolt.lock.is_at_rest(position));
+            bolt
+        }
+
+        fn sample(&self) -> Sample {
+            let volts = |high: bool| Millivolts(if high { 12_000 } else { 0 });
+            Sample {
+                lock_sense: Ok(Millivolts(match self.position {
+                    Locked => 300,
+                    Unlocked => 3_100,
+                })),
+                lock_capacitor: Ok(volts(self.charged)),
+                inputs: Ok(Inputs::default()),
+                ..Sample::FAILED
+            }
+        }
+
+        /// Which ways the motor was driven meanwhile.
+        fn run(&mut self, ms: u64, target: LockPosition, may_unlock: bool) -> [bool; 2] {
+            let mut driven = [false; 2];
+            for _ in 0..ms / ROUND_MS {
+                self.now += ROUND_MS;
+                self.lock.observe(&self.sample());
+                self.lock.advance(Millis(self.now), target, may_unlock);
+                let way = match self.lock.drive() {
+                    LockDrive::Lock => Locked,
+                    LockDrive::Unlock => Unlocked,
+                    LockDrive::Coast | LockDrive::Brake => continue,
+                };
+                driven[usize::from(way == Unlocked)] = true;
+                if !self.jammed {
+                    self.position = way;
+                }
+            }
+            driven
+        }
+    }
+
+    #[test]
+    fn a_drive_towards_unlocked_ends_with_the_proof_of_an_open_contactor() {
+        let mut bolt = Bolt::resting(Locked);
+        assert_eq!(bolt.run(2_000, Unlocked, false), [false, false], "no proof");
+        bolt.jammed = true;
+        assert_eq!(bolt.run(100, Unlocked, true), [false, true]);
+        // The contactor is no longer known to be open, in the middle of the drive.
+        assert_eq!(bolt.run(5_000, Unlocked, false), [false, false]);
+        bolt.jammed = false;
+        assert_eq!(bolt.run(2_000, Unlocked, true), [false, true]);
+        assert!(bolt.lock.is_at_rest(Unlocked));
+    }
+
+    #[test]
+    fn a_drive_towards_locked_needs_no_proof() {
+        let mut bolt = Bolt::resting(Unlocked);
+        assert_eq!(bolt.run(2_000, Locked, false), [true, false]);
+        assert!(bolt.lock.is_at_rest(Locked));
+    }
+
+    #[test]
+    fn the_newest_target_is_driven_to() {
+        let mut bolt = Bolt::resting(Unlocked);
+        bolt.charged = false;
+        assert_eq!(bolt.run(1_000, Locked, true), [false, false]);
+        bolt.run(100, Unlocked, true);
+        bolt.charged = true;
+        assert_eq!(bolt.run(2_000, Unlocked, true), [false, true]);
+        // What a drive does not reach is no failure once nobody wants it any more.
+        bolt.jammed = true;
+        assert_eq!(bolt.run(100, Locked, true), [true, false]);
+        for _ in 0..400 {
+            bolt.run(ROUND_MS, Unlocked, true);
+            assert_eq!(bolt.lock.failure(), None);
+        }
+        assert!(bolt.lock.is_at_rest(Unlocked));
+    }
+
+    #[test]
+    fn a_stuck_lock_is_left_alone_until_the_feedback_agrees_for_500_ms() {
+        for charged in [true, false] {
+            let mut bolt = Bolt::resting(Unlocked);
+            (bolt.jammed, bolt.charged) = (true, charged);
+            // Three drives, which wait for 5 s each where the capacitor is empty.
+            bolt.run(20_000, Locked, true);
+            assert!(bolt.lock.is_stuck());
+            assert_eq!(bolt.run(60_000, Locked, true), [false, false]);
+            let failure = bolt.lock.failure();
+            assert!(failure.is_some());
+            // The plug is pushed home, slips, and is pushed again.
+            for (position, ms) in [(Locked, 495), (Unlocked, 5), (Locked, 500)] {
+                bolt.position = position;
+                bolt.run(ms, Locked, true);
+                assert_eq!(bolt.lock.failure(), failure, "{position:?}");
+            }
+            bolt.run(ROUND_MS, Locked, true);
+            assert_eq!(bolt.lock.failure(), None);
+            assert!(bolt.lock.is_at_rest(Locked));
+        }
+    }
+
+    #[test]
+    fn a_lock_shows_what_the_last_round_shows() {
+        let mut bolt = Bolt::resting(Locked);
+        assert!(bolt.lock.shows_locked());
+        assert!(!bolt.lock.is_at_rest(Unlocked));
+        bolt.position = Unlocked;
+        bolt.run(ROUND_MS, Locked, true);
+        assert!(!bolt.lock.shows_locked());
+        assert!(bolt.lock.deadline().is_some(), "the doubt ends");
+    }
+}

@@ -411,7 +411,10 @@ fn a_control_pilot_that_is_wrong() {
 /// A frozen converter shows a charging EV for ever; only the detector's reset betrays it.
 #[test]
 fn a_sensor_of_the_pilot_that_freezes() {
-    let row = |fault, mishap| Row {
+    fn mend(plant: &mut Plant) {
+        plant.adc_faults = AdcFaults::default();
+    }
+    let row = |fault, mishap, end| Row {
         report: ("InternalError", ""),
         told: (FAULT, fault),
         fault,
@@ -420,19 +423,25 @@ fn a_sensor_of_the_pilot_that_freezes() {
         duty: "100.00",
         bolt: Bolt::Locked,
         light: Light::Error,
-        end: End::Repaired(|plant| plant.adc_faults = AdcFaults::default()),
+        end,
     };
     let rows = [
-        row("sensor_failure", |plant| {
-            plant.adc_faults.pilot_positive = AdcFault::Frozen(STATE_C);
-        }),
+        row(
+            "sensor_failure",
+            |plant| plant.adc_faults.pilot_positive = AdcFault::Frozen(STATE_C),
+            End::Repaired(mend),
+        ),
         // With a steady +12 V driven, a low level of -12 V is worse than frozen.
-        row("pilot_fault", |plant| {
-            plant.adc_faults.pilot_negative = AdcFault::Frozen(MINUS_12_V);
-        }),
-        row("sensor_failure", |plant| {
-            plant.adc_faults.pilot_positive = AdcFault::Error;
-        }),
+        row(
+            "pilot_fault",
+            |plant| plant.adc_faults.pilot_negative = AdcFault::Frozen(MINUS_12_V),
+            End::EvLeaves(mend),
+        ),
+        row(
+            "sensor_failure",
+            |plant| plant.adc_faults.pilot_positive = AdcFault::Error,
+            End::Repaired(mend),
+        ),
     ];
     rows.iter().for_each(check);
 }
