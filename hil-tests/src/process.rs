@@ -44,6 +44,12 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether the program has ended, though nobody has waited for it yet.
+    pub fn has_ended(&self) -> bool {
+        std::fs::read_to_string(format!("/proc/{}/status", self.id()))
+            .map_or(true, |status| status.contains("State:\tZ"))
+    }
+
     /// All that the program has printed so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

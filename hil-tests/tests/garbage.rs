@@ -11,10 +11,7 @@ use serde_json::json;
 
 const SESSION: &str = "port0/session/state";
 const OFFERED: &str = "port0/ci/evse/basic/offered_current_limit";
-/// Signals mean the same whatever they carry, and a request to unlock carries any text:
-/// `rcd/test/perform`, `session/black_box/request` and `plug_lock/unlock/request` are
-/// not here.
-const TOPICS: [&str; 9] = [
+const TOPICS: [&str; 12] = [
     "port0/ci/availability/target",
     "ocpp/availability/target",
     "port0/session/authorization_status",
@@ -24,7 +21,12 @@ const TOPICS: [&str; 9] = [
     "port0/rfid/authorization_request",
     "port0/session/authorization_result",
     "port0/session/reserved",
+    "port0/plug_lock/unlock/request",
+    SIGNALS[0],
+    SIGNALS[1],
 ];
+/// Nothing is a payload of theirs.
+const SIGNALS: [&str; 2] = ["port0/rcd/test/perform", "port0/session/black_box/request"];
 /// With phase switching.
 const PHASES: [&str; 2] = [
     "port0/ci/evse/phase/target",
@@ -114,13 +116,19 @@ fn suffer(settings: &Settings, topics: &[&str]) {
     let (mark, since) = (bench.observer.mark(), bench.station().plant().now_us());
     for topic in topics {
         for payload in payloads() {
+            // Any word is the name of a request.
+            let request = &topic_map::PLUG_LOCK_UNLOCK_REQUEST;
+            if *topic == request.name() && request.decode(&payload).is_ok() {
+                continue;
+            }
             for retain in [false, true] {
                 bench.observer.publish_bytes(topic, &payload, retain);
             }
         }
     }
-    // An empty payload removes a dynamic limit, and is wrong anywhere else.
-    for topic in topics.iter().filter(|topic| !topic.contains("dyn_current")) {
+    // An empty payload removes a dynamic limit and is a signal, and is wrong anywhere else.
+    let takes_nothing = |topic: &str| topic.contains("dyn_current") || SIGNALS.contains(&topic);
+    for topic in topics.iter().filter(|topic| !takes_nothing(topic)) {
         bench.observer.publish_raw(topic, "", false);
     }
     // A limit that is obeyed arrives after all of these.

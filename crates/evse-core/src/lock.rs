@@ -70,9 +70,19 @@ enum Attempt {
 struct Drive {
     wanted: LockPosition,
     attempt: Attempt,
+    /// Begun with a capacitor that wasn't charged in time.
+    starved: bool,
 }
 
 impl Drive {
+    const fn new(wanted: LockPosition, attempt: Attempt) -> Self {
+        Self {
+            wanted,
+            attempt,
+            starved: false,
+        }
+    }
+
     const fn direction(self) -> LockPosition {
         match (self.attempt, self.wanted) {
             (Attempt::First | Attempt::Second, wanted) => wanted,
@@ -179,10 +189,7 @@ impl PlugLock {
     pub(crate) fn advance(&mut self, now: Millis, target: LockPosition, may_unlock: bool) {
         match self.motion {
             Motion::Unknown { charged_by: by } => {
-                let drive = Drive {
-                    wanted: target,
-                    attempt: Attempt::First,
-                };
+                let drive = Drive::new(target, Attempt::First);
                 self.motion = Motion::Waiting { drive, by };
             }
             Motion::Rest { position, .. } if position != target => {
@@ -196,10 +203,7 @@ impl PlugLock {
             }
             // Nothing has moved yet, so the newest target is the one to drive to.
             Motion::Waiting { drive, by } if drive.wanted != target => {
-                let drive = Drive {
-                    wanted: target,
-                    attempt: Attempt::First,
-                };
+                let drive = Drive::new(target, Attempt::First);
                 self.motion = Motion::Waiting { drive, by };
             }
             Motion::Waiting { .. } => {}
@@ -228,7 +232,7 @@ impl PlugLock {
     }
 
     fn begin(&mut self, now: Millis, wanted: LockPosition, attempt: Attempt) {
-        let drive = Drive { wanted, attempt };
+        let drive = Drive::new(wanted, attempt);
         self.motion = Motion::Waiting {
             drive,
             by: now.after(CHARGE_MS),
@@ -246,6 +250,10 @@ impl PlugLock {
             // It may suffice nevertheless; the feedback will tell.
             self.failure = Some(LockFailure::CapacitorNotCharged);
         }
+        let drive = Drive {
+            starved: !self.senses.charged,
+            ..drive
+        };
         self.motion = Motion::Driving {
             drive,
             until: now.after(self.profile.drive_ms()),
@@ -269,11 +277,11 @@ impl PlugLock {
                 };
             }
             Attempt::First if drive.wanted == target => {
-                self.fail(drive.wanted);
+                self.fail(drive);
                 self.begin(now, target, Attempt::Back);
             }
             Attempt::Second if drive.wanted == target => {
-                self.fail(drive.wanted);
+                self.fail(drive);
                 self.motion = Motion::Stuck {
                     wanted: drive.wanted,
                     trusted_at: None,
@@ -286,10 +294,14 @@ impl PlugLock {
         }
     }
 
-    fn fail(&mut self, wanted: LockPosition) {
-        self.failure = Some(match wanted {
-            LockPosition::Locked => LockFailure::CannotLock,
-            LockPosition::Unlocked => LockFailure::CannotUnlock,
+    /// A drive in vain. An empty capacitor explains it, and ranks higher (guide table 3).
+    fn fail(&mut self, drive: Drive) {
+        self.failure = Some(match (drive.starved, drive.wanted) {
+            (true, LockPosition::Locked | LockPosition::Unlocked) => {
+                LockFailure::CapacitorNotCharged
+            }
+            (false, LockPosition::Locked) => LockFailure::CannotLock,
+            (false, LockPosition::Unlocked) => LockFailure::CannotUnlock,
         });
     }
 
@@ -409,5 +421,144 @@ impl PlugLock {
             }
             | Motion::Unknown { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LockPosition::{Locked, Unlocked};
+    use super::*;
+    use crate::Inputs;
+
+    const ROUND_MS: u64 = 5;
+
+    /// A lock with its motor and bolt.
+    struct Bolt {
+        lock: PlugLock,
+        now: u64,
+        position: LockPosition,
+        charged: bool,
+        jammed: bool,
+    }
+
+    impl Bolt {
+        fn resting(position: LockPosition) -> Self {
+            let profile = LockProfile::by_name("EV-T2M3S-E-LOCK12V").unwrap();
+            let mut bolt = Self {
+                lock: PlugLock::new(Millis(0), profile),
+                now: 0,
+                position,
+                charged: true,
+                jammed: false,
+            };
+            bolt.run(2_000, position, true);
+            assert!(bolt.lock.is_at_rest(position));
+            bolt
+        }
+
+        fn sample(&self) -> Sample {
+            let volts = |high: bool| Millivolts(if high { 12_000 } else { 0 });
+            Sample {
+                lock_sense: Ok(Millivolts(match self.position {
+                    Locked => 300,
+                    Unlocked => 3_100,
+                })),
+                lock_capacitor: Ok(volts(self.charged)),
+                inputs: Ok(Inputs::default()),
+                ..Sample::FAILED
+            }
+        }
+
+        /// Which ways the motor was driven meanwhile.
+        fn run(&mut self, ms: u64, target: LockPosition, may_unlock: bool) -> [bool; 2] {
+            let mut driven = [false; 2];
+            for _ in 0..ms / ROUND_MS {
+                self.now += ROUND_MS;
+                self.lock.observe(&self.sample());
+                self.lock.advance(Millis(self.now), target, may_unlock);
+                let way = match self.lock.drive() {
+                    LockDrive::Lock => Locked,
+                    LockDrive::Unlock => Unlocked,
+                    LockDrive::Coast | LockDrive::Brake => continue,
+                };
+                driven[usize::from(way == Unlocked)] = true;
+                if !self.jammed {
+                    self.position = way;
+                }
+            }
+            driven
+        }
+    }
+
+    #[test]
+    fn a_drive_towards_unlocked_ends_with_the_proof_of_an_open_contactor() {
+        let mut bolt = Bolt::resting(Locked);
+        assert_eq!(bolt.run(2_000, Unlocked, false), [false, false], "no proof");
+        bolt.jammed = true;
+        assert_eq!(bolt.run(100, Unlocked, true), [false, true]);
+        // The contactor is no longer known to be open, in the middle of the drive.
+        assert_eq!(bolt.run(5_000, Unlocked, false), [false, false]);
+        bolt.jammed = false;
+        assert_eq!(bolt.run(2_000, Unlocked, true), [false, true]);
+        assert!(bolt.lock.is_at_rest(Unlocked));
+    }
+
+    #[test]
+    fn a_drive_towards_locked_needs_no_proof() {
+        let mut bolt = Bolt::resting(Unlocked);
+        assert_eq!(bolt.run(2_000, Locked, false), [true, false]);
+        assert!(bolt.lock.is_at_rest(Locked));
+    }
+
+    #[test]
+    fn the_newest_target_is_driven_to() {
+        let mut bolt = Bolt::resting(Unlocked);
+        bolt.charged = false;
+        assert_eq!(bolt.run(1_000, Locked, true), [false, false]);
+        bolt.run(100, Unlocked, true);
+        bolt.charged = true;
+        assert_eq!(bolt.run(2_000, Unlocked, true), [false, true]);
+        // What a drive does not reach is no failure once nobody wants it any more.
+        bolt.jammed = true;
+        assert_eq!(bolt.run(100, Locked, true), [true, false]);
+        for _ in 0..400 {
+            bolt.run(ROUND_MS, Unlocked, true);
+            assert_eq!(bolt.lock.failure(), None);
+        }
+        assert!(bolt.lock.is_at_rest(Unlocked));
+    }
+
+    #[test]
+    fn a_stuck_lock_is_left_alone_until_the_feedback_agrees_for_500_ms() {
+        for charged in [true, false] {
+            let mut bolt = Bolt::resting(Unlocked);
+            (bolt.jammed, bolt.charged) = (true, charged);
+            // Three drives, which wait for 5 s each where the capacitor is empty.
+            bolt.run(20_000, Locked, true);
+            assert!(bolt.lock.is_stuck());
+            assert_eq!(bolt.run(60_000, Locked, true), [false, false]);
+            let failure = bolt.lock.failure();
+            assert!(failure.is_some());
+            // The plug is pushed home, slips, and is pushed again.
+            for (position, ms) in [(Locked, 495), (Unlocked, 5), (Locked, 500)] {
+                bolt.position = position;
+                bolt.run(ms, Locked, true);
+                assert_eq!(bolt.lock.failure(), failure, "{position:?}");
+            }
+            bolt.run(ROUND_MS, Locked, true);
+            assert_eq!(bolt.lock.failure(), None);
+            assert!(bolt.lock.is_at_rest(Locked));
+        }
+    }
+
+    #[test]
+    fn a_lock_shows_what_the_last_round_shows() {
+        let mut bolt = Bolt::resting(Locked);
+        assert!(bolt.lock.shows_locked());
+        assert!(!bolt.lock.is_at_rest(Unlocked));
+        bolt.position = Unlocked;
+        bolt.run(ROUND_MS, Locked, true);
+        assert!(!bolt.lock.shows_locked());
+        assert!(bolt.lock.deadline().is_some(), "the doubt ends");
     }
 }

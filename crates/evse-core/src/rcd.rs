@@ -296,3 +296,89 @@ impl Rcd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DigitalInputs;
+
+    const TEST: RcdTest = RcdTest {
+        trigger: DigitalOutput::new(4, true).unwrap(),
+        trigger_ms: 300,
+        check_tripped_ms: 200,
+        check_normal_ms: 200,
+    };
+
+    fn device(test: Option<RcdTest>) -> Rcd {
+        let feedback = DigitalInput::new(1, true).unwrap();
+        Rcd::new(Millis(0), RcdMonitor { feedback, test })
+    }
+
+    fn round(rcd: &mut Rcd, now: u64, tripped: bool, contactor_open: bool) -> bool {
+        let mut events = Events::default();
+        let inputs = Inputs {
+            digital: DigitalInputs(u8::from(tripped)),
+            ..Inputs::default()
+        };
+        rcd.observe(Millis(now), Ok(inputs), &mut events);
+        rcd.advance(Millis(now), Ev::Absent, contactor_open);
+        events.iter().next().is_some()
+    }
+
+    /// Rounds in which a healthy device trips `delay` after the trigger went on, until a test
+    /// has ended; when that was.
+    fn pass_test(rcd: &mut Rcd, from: u64, delay: u64) -> u64 {
+        let mut on_since = None;
+        for now in (from..from + 10_000).step_by(5) {
+            let is_on = matches!(
+                rcd.stage,
+                Stage::Testing {
+                    trigger: Trigger::On { .. },
+                    ..
+                }
+            );
+            on_since = is_on.then(|| on_since.unwrap_or(now));
+            let tripped = on_since.is_some_and(|since| now >= since + delay);
+            if round(rcd, now, tripped, true) {
+                return now;
+            }
+        }
+        panic!("no test has ended");
+    }
+
+    #[test]
+    fn a_device_may_take_until_the_check_to_trip() {
+        for (delay, error) in [(0, None), (150, None), (250, Some(RcdError::TestFailed))] {
+            let mut rcd = device(Some(TEST));
+            pass_test(&mut rcd, 0, delay);
+            assert_eq!(rcd.error(), error, "{delay} ms");
+        }
+    }
+
+    #[test]
+    fn a_test_is_broken_off_when_the_contactor_may_be_closed() {
+        let mut rcd = device(Some(TEST));
+        let mut now = 0;
+        while !rcd.is_testing() {
+            round(&mut rcd, now, false, true);
+            now += 5;
+        }
+        assert!(!round(&mut rcd, now, false, false), "no result");
+        assert!(!rcd.is_testing() && !rcd.is_ready(Millis(now)));
+        // It is still due.
+        let ended = pass_test(&mut rcd, now + 5, 0);
+        assert_eq!(rcd.error(), None);
+        assert!(rcd.is_ready(Millis(ended + 5)));
+    }
+
+    #[test]
+    fn a_device_that_is_not_tested_protects_when_it_has_settled() {
+        let mut rcd = device(None);
+        for now in (0..SETTLE_MS).step_by(5) {
+            round(&mut rcd, now, false, true);
+            assert!(!rcd.is_ready(Millis(now)), "{now} ms");
+        }
+        round(&mut rcd, SETTLE_MS, false, true);
+        assert!(rcd.is_ready(Millis(SETTLE_MS)));
+    }
+}

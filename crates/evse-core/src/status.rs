@@ -62,6 +62,9 @@ pub struct Status {
     pub relay_2: bool,
     /// What is published of the fan.
     pub ventilation: VentilationStatus,
+    /// The EV asks for ventilation, and there is none (guide 15.19 table 80); it is offered
+    /// nothing, but it may ask for less at any time, so this is no fault of the station.
+    pub ventilation_refused: bool,
     /// Where phases are switched: how many are switched through, `None` is none of them.
     pub phases: Option<Option<PhaseCount>>,
     /// `port0/rcd/error`.

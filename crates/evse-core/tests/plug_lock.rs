@@ -148,6 +148,27 @@ fn an_empty_capacitor_is_waited_for_400_s_at_start_and_5_s_later() {
     assert_eq!(failure(&bench), None, "it did lock");
 }
 
+// covers: PL-011
+#[test]
+fn a_supply_too_low_for_the_motor_is_named_rather_than_what_follows_from_it() {
+    let mut bench = free();
+    bench.world.lock_defect = LockDefect::Starved;
+    bench.plug(Ev::C);
+    // Three drives, each after 5 s of waiting; then it is stuck.
+    bench.run_until(6_000, |bench| failure(bench).is_some());
+    for _ in 0..8_000 {
+        assert_eq!(failure(&bench), Some("PlugLockMotorCapNotCharged"));
+        assert!(!bench.actuation.relay_1);
+        bench.cycle();
+    }
+    // With power, what remains is the motor's own.
+    bench.world.lock_defect = LockDefect::Jammed;
+    bench.plug(Ev::A);
+    bench.run(2_000);
+    bench.plug(Ev::C);
+    bench.run_until(10_000, |bench| failure(bench) == Some("PlugLockCannotLock"));
+}
+
 // covers: PL-014, PL-016, PL-017, CP-017
 #[test]
 fn a_jammed_lock_is_tried_again_and_then_released_until_the_ev_leaves() {

@@ -79,6 +79,8 @@ fn state_d_is_charged_where_the_table_says_so() {
                     let case = format!("{always} {enabled} {control:?} {announced}");
                     assert_eq!(bench.actuation.relay_1, always || serves, "{case}");
                     assert_eq!(bench.duty() < 10_000, always || serves, "{case}");
+                    let refused = bench.status().ventilation_refused;
+                    assert_eq!(refused, !(always || serves), "{case}");
                     assert_eq!(bench.status().lock, Some(LockPosition::Locked), "{case}");
                 }
             }
@@ -93,6 +95,7 @@ fn the_fan_runs_before_the_ev_is_charged_and_stops_with_state_d() {
     bench.plug(Ev::D);
     bench.run_until(2_000, |bench| bench.actuation.relay_2);
     assert!(!bench.actuation.relay_1);
+    assert!(!bench.status().ventilation_refused, "it is about to run");
     bench.run_until(200, |bench| bench.actuation.relay_1);
     for after in [Ev::C, Ev::B, Ev::A] {
         bench.plug(Ev::D);

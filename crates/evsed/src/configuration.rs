@@ -19,6 +19,8 @@ use crate::lines::Lines;
 
 /// How often the rotary switch is read; it may rest between two positions (guide 4.2.2).
 const ROTARY_READINGS: usize = 5;
+/// How often a reading that fails is tried again.
+const ROTARY_RETRIES: usize = 4;
 
 /// The board's own settings, with the digital lines in use and their levels at rest.
 pub(crate) fn board(customer: &Customer, config: &Config, used: DigitalLines) -> TarragonConfig {
@@ -108,9 +110,12 @@ pub(crate) fn connect_grid(
 fn grid(encoder: &RotaryEncoder, board: &mut dyn Board) -> Result<GridRating, Error> {
     let mut readings = Vec::with_capacity(ROTARY_READINGS);
     for _ in 0..ROTARY_READINGS {
-        let position = board
-            .rotary_position()
-            .map_err(|error| Error::failed("read the rotary switch", error))?;
+        // Asked again like the first outputs: a board that is late once is no dead one.
+        let mut read = board.rotary_position();
+        for _ in 0..ROTARY_RETRIES {
+            read = read.or_else(|_| board.rotary_position());
+        }
+        let position = read.map_err(|error| Error::failed("read the rotary switch", error))?;
         readings.push(position);
         // A full round of measurements passes between two readings.
         let _ = board.sample();

@@ -107,7 +107,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                     if let Some(notice) = notices.translate(&message) {
                         control.notice(notice);
                     }
-                    if message.on(&topics::BLACK_BOX_REQUEST).is_some() {
+                    if requests.wants_black_box(&message) {
                         context.bus.publish(&topics::BLACK_BOX, &black_box.lines());
                     }
                     if let Some(request) = requests.translate(&message) {

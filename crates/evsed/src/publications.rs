@@ -78,23 +78,11 @@ impl Publications {
         let last = self.last.replace((*status, happened));
         let happened_before = last.map_or(Happened::default(), |(_, happened)| happened);
         let before = last.as_ref().map(|(status, _)| status);
-        // Causes first, the session's state last: who sees the state finds the rest up to date.
-        self.change(before, status, &topics::CONTACTOR_ERROR, |s| {
-            s.contactor_fault.is_some()
-        });
-        self.change(before, status, &topics::EMERGENCY_SHUTDOWN, |s| s.emergency);
-        self.publish_rcd(
-            before,
-            status,
-            happened.rcd_tests != happened_before.rcd_tests,
-        );
-        self.change(before, status, &topics::PLUG_LOCK_PERMANENT_FAILURE, |s| {
-            s.lock_failure.map(lock_failure)
-        });
-        self.change(before, status, &topics::SESSION_PROXIMITY_ERROR, |s| {
-            s.proximity_error.map(proximity_error)
-        });
-        self.change(before, status, &topics::EVSE_FAULT, fault);
+        // A condition that begins is told before the session's state, one that ends after it:
+        // who sees a faulted session finds its cause, and the rest up to date.
+        let tested = happened.rcd_tests != happened_before.rcd_tests;
+        self.publish_causes(Turn::Begins, before, status, tested);
+        self.condition(Turn::Begins, before, status, &topics::EVSE_FAULT, fault);
         self.change(before, status, &topics::AVAILABILITY_ACTUAL, |s| {
             availability(s.availability)
         });
@@ -160,8 +148,45 @@ impl Publications {
         self.change(before, status, &topics::SESSION_STATE, |s| {
             session(s.session)
         });
+        self.condition(Turn::Ends, before, status, &topics::EVSE_FAULT, fault);
+        self.publish_causes(Turn::Ends, before, status, tested);
         log_change(before, status);
         true
+    }
+
+    /// The conditions of guide 3.3.4, those of this `turn` only.
+    fn publish_causes(&self, turn: Turn, before: Option<&Status>, status: &Status, tested: bool) {
+        self.condition(turn, before, status, &topics::CONTACTOR_ERROR, |s| {
+            s.contactor_fault.is_some()
+        });
+        self.condition(turn, before, status, &topics::EMERGENCY_SHUTDOWN, |s| {
+            s.emergency
+        });
+        if turn == Turn::of(status.rcd_error.is_some()) {
+            self.publish_rcd(before, status, tested);
+        }
+        let lock = &topics::PLUG_LOCK_PERMANENT_FAILURE;
+        self.condition(turn, before, status, lock, |s| {
+            s.lock_failure.map(lock_failure)
+        });
+        let proximity = &topics::SESSION_PROXIMITY_ERROR;
+        self.condition(turn, before, status, proximity, |s| {
+            s.proximity_error.map(proximity_error)
+        });
+    }
+
+    /// As [`Self::change`], of a condition that is its type's default while all is well.
+    fn condition<T: topic_map::Payload + PartialEq + Default>(
+        &self,
+        turn: Turn,
+        before: Option<&Status>,
+        now: &Status,
+        topic: &Topic<T>,
+        value: impl Fn(&Status) -> T,
+    ) {
+        if turn == Turn::of(value(now) != T::default()) {
+            self.change(before, now, topic, value);
+        }
     }
 
     /// The end of a test is told even if it changes nothing (guide 15.15.5 table 73).
@@ -233,6 +258,19 @@ impl Publications {
         if before.map(value).as_ref() != Some(&value_now) {
             self.bus.publish(topic, &value_now);
         }
+    }
+}
+
+/// Which way a condition has turned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Begins,
+    Ends,
+}
+
+impl Turn {
+    const fn of(is_raised: bool) -> Self {
+        if is_raised { Self::Begins } else { Self::Ends }
     }
 }
 
@@ -383,7 +421,10 @@ pub(crate) fn fault(status: &Status) -> Option<SessionFault> {
         Some(ProximityError::NoCable | ProximityError::Invalid) => {
             Some(SessionFault::ProximityError)
         }
-        Some(ProximityError::Changed) | None => None,
+        Some(ProximityError::Changed) | None => {
+            let refused = status.ventilation_refused;
+            refused.then_some(SessionFault::VentilationUnavailable)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use daemon_kit::Message;
 use evse_core::{Amperes, Authentication, DynamicSlot, Grant, Operation, PhaseCount, Request};
 use topic_map::{
-    AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, CurrentLimit,
+    AUTHORIZATION_STATUS, AVAILABILITY_TARGET, Availability, BLACK_BOX_REQUEST, CurrentLimit,
     EVSE_BASIC_MAXCURRENTLIMIT, EVSE_PHASE_SWITCH_DELAY, EVSE_PHASE_TARGET,
     GLOBAL_DYN_CURRENT_LIMIT, OCPP_AVAILABILITY_TARGET, PLUG_LOCK_UNLOCK_REQUEST, PayloadError,
     PhaseTarget, RCD_TEST_PERFORM, SwitchDelay, VENTILATION_AVAILABLE, VENTILATION_STATE_ACTUAL,
@@ -49,6 +49,15 @@ impl Requests {
         self.complaints.sift(&message.topic, request)
     }
 
+    /// Whether `message` asks for the black box, now.
+    pub(crate) fn wants_black_box(&mut self, message: &Message) -> bool {
+        let Some(signal) = message.on(&BLACK_BOX_REQUEST) else {
+            return false;
+        };
+        let wanted = signal.map(|_| (!message.retained).then_some(()));
+        self.complaints.sift(&message.topic, wanted).is_some()
+    }
+
     fn request(&mut self, message: &Message) -> Result<Option<Request>, PayloadError> {
         if let Some(target) = message.on(&AVAILABILITY_TARGET) {
             return target.map(|target| Some(Request::CustomerOperation(operation(target))));
@@ -67,7 +76,7 @@ impl Requests {
             return signal.map(|_| (!message.retained).then_some(Request::TestRcd));
         }
         if let Some(id) = message.on(&PLUG_LOCK_UNLOCK_REQUEST) {
-            return id.map(|id| self.unlock(id, message.retained));
+            return id.map(|id| self.unlock(id.as_str(), message.retained));
         }
         if let Some(target) = message.on(&EVSE_PHASE_TARGET) {
             return target.map(|target| Some(Request::Phases(phase_count(target))));
@@ -91,13 +100,13 @@ impl Requests {
     }
 
     /// All requests that wait get the same answer: the plug is one.
-    fn unlock(&mut self, id: String, retained: bool) -> Option<Request> {
+    fn unlock(&mut self, id: &str, retained: bool) -> Option<Request> {
         if retained {
             return None;
         }
         // Bounded, because requests come from outside.
         if self.unlocking.len() < 16 {
-            self.unlocking.push(id);
+            self.unlocking.push(id.to_owned());
         }
         Some(Request::Unlock)
     }
@@ -280,6 +289,15 @@ mod tests {
             |retained| requests.translate(&message("port0/rcd/test/perform", "", retained));
         assert_eq!(perform(false), Some(Request::TestRcd));
         assert_eq!(perform(true), None);
+        let mut asks = |payload, retained| {
+            requests.wants_black_box(&message(
+                "port0/session/black_box/request",
+                payload,
+                retained,
+            ))
+        };
+        assert!(asks("", false) && asks("1", false));
+        assert!(!asks("", true) && !asks("please", false));
     }
 
     // covers: PH-006, PH-008

@@ -12,6 +12,7 @@ use ocpp16::{
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
+use topic_map::RequestId;
 use topics::{AuthorizationResult, Availability, CurrentLimit};
 
 use crate::certificates::Clerk;
@@ -295,10 +296,12 @@ impl Daemon {
                 };
                 self.bus.publish(&topics::AUTHORIZATION_RESULT, &result);
             }
-            Output::Unlock(request) => {
-                self.bus
-                    .publish(&topics::PLUG_LOCK_UNLOCK_REQUEST, &request);
-            }
+            Output::Unlock(request) => match RequestId::new(&request) {
+                Some(request) => self
+                    .bus
+                    .publish(&topics::PLUG_LOCK_UNLOCK_REQUEST, &request),
+                None => tracing::error!(request, "no name for a request: not unlocked"),
+            },
             Output::Recloser(wanted) => {
                 let target = match wanted {
                     RecloserState::Open => topics::RecloserState::Open,

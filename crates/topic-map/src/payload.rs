@@ -16,7 +16,7 @@ pub use instant::Timestamp;
 pub use number::*;
 pub use signed::*;
 pub use structured::*;
-pub use text::{EvseId, FirmwareUrl, MacAddress, ServiceId};
+pub use text::{EvseId, FirmwareUrl, MacAddress, RequestId, ServiceId};
 pub use word::*;
 
 /// A payload that does not fit its topic's form.
@@ -99,14 +99,17 @@ impl Payload for bool {
 pub struct Signal;
 
 impl Payload for Signal {
-    const FORM: &'static str = "any payload, also none";
+    const FORM: &'static str = "1 or nothing";
 
     fn encode(&self) -> String {
         "1".to_owned()
     }
 
-    fn decode(_: &[u8]) -> Result<Self, PayloadError> {
-        Ok(Self)
+    fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
+        match payload {
+            b"" | b"1" => Ok(Self),
+            _ => Err(PayloadError::new(payload, Self::FORM)),
+        }
     }
 }
 
@@ -137,8 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_takes_anything() {
+    fn a_signal_is_1_or_nothing() {
         assert_eq!(Signal::decode(b""), Ok(Signal));
-        assert_eq!(Signal::decode(&[0xFF, 0]), Ok(Signal));
+        assert_eq!(Signal::decode(b"1"), Ok(Signal));
+        for wrong in [&b"0"[..], b" ", b"true", b"1\n", b"\xff\0"] {
+            assert!(Signal::decode(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

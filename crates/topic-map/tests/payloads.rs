@@ -108,6 +108,7 @@ fn booleans_signals_and_texts() {
     round_trips([EventLines(vec![]), EventLines(vec!["a \"b\"".to_owned()])]);
     round_trips(["".to_owned(), "0.7.0".to_owned(), "Öffnung".to_owned()]);
     round_trips(EvseId::new("DE*INT*ECH1234567890"));
+    round_trips(RequestId::new("a-7"));
     round_trips(ServiceId::new("pid"));
     round_trips(FirmwareUrl::new("https://user:secret@example.org/fw.raucb"));
     round_trips(MacAddress::new("00:12:34:56:78:9A"));

@@ -257,7 +257,7 @@ fn method(report: &Report) -> String {
 * Reaction times end at an edge in the simulator's log: microseconds of CLOCK_MONOTONIC when the
   output changed at the simulated board. Before each cause, a random pause keeps it out of step
   with the 5 ms of the control loop.
-* Relay 1: {} stations side by side, each with a broker and an evsed, beside the complete station
+* Relay 1: {} stations side by side ({} under load), each with a broker and an evsed, beside the complete station
   that charges. From S2 moving at the EV (not from the sample that shows it), the emergency switch
   closing, or the feedback of the residual current device changing, to the command of relay 1. A
   contactor rests for 6 s after each start of evsed, hence side by side, and hence a new evsed for
@@ -287,6 +287,7 @@ fn method(report: &Report) -> String {
   MeterValues every {METER_VALUES_INTERVAL} s, from plug to unplug.
 ",
         plan.stations,
+        plan.crowd,
         plan.transaction.as_secs(),
     )
 }

@@ -50,7 +50,7 @@ impl Rig {
         let bench = Bench::prepare(&settings);
         bench.write_file("config/profiles/geya.json", RECLOSER);
         let start = Instant::now();
-        let daemons = DAEMONS
+        let daemons: Vec<_> = DAEMONS
             .map(|daemon| (daemon, run(&bench, daemon, Path::new("/dev/null"))))
             .into();
         let ready = [
@@ -59,6 +59,7 @@ impl Rig {
             ("port0/rfid/available", "1"),
             ("port0/rcd/recloser/error", "0"),
             ("ocpp/online", "1"),
+            ("ci/global/daemon/configd/available", "1"),
         ]
         .map(|(topic, value)| {
             let seen = bench
@@ -66,7 +67,10 @@ impl Rig {
                 .wait_since(0, LATER, |seen| {
                     seen.topic == topic && seen.payload == value
                 })
-                .unwrap_or_else(|| panic!("{topic} is not {value}\n{}", bench.observer.tail()));
+                .unwrap_or_else(|| {
+                    let (ended, tail) = (ended(&daemons), bench.observer.tail());
+                    panic!("{topic} is not {value}; {ended}\n{tail}")
+                });
             seen.at.saturating_duration_since(start)
         });
         let rig = Self {
@@ -83,9 +87,9 @@ impl Rig {
     pub(super) fn begin_transaction(&self) {
         self.central.mark();
         self.bench.plug_in();
-        self.bench.expect(SESSION, "connected", SOON);
+        self.expect(SESSION, "connected", SOON);
         self.bench.swipe(CARD);
-        self.bench.expect(SESSION, "charging", LATER);
+        self.expect(SESSION, "charging", LATER);
         self.expect_status("Charging");
         self.bench.wait_for("the car draws 32 A", SOON, |plant| {
             plant.line_currents().iter().all(|amperes| *amperes > 31.9)
@@ -100,8 +104,22 @@ impl Rig {
             panic!("{report}");
         }
         self.bench.unplug();
-        self.bench.expect(SESSION, "idle", LATER);
+        self.expect(SESSION, "idle", LATER);
         self.expect_status("Available");
+    }
+
+    /// Wait for a text; what is missing is told with the daemons that have ended.
+    fn expect(&self, topic: &str, text: &str, limit: Duration) {
+        let reached = self.bench.observer.wait(limit, |last| {
+            last.get(topic).is_some_and(|told| told == text)
+        });
+        assert!(
+            reached,
+            "{topic} is {:?}, not {text:?}, after {limit:?}; {}; last messages:\n{}",
+            self.bench.observer.text(topic),
+            ended(&self.daemons),
+            self.bench.observer.tail()
+        );
     }
 
     fn expect_status(&self, expected: &str) {
@@ -151,6 +169,17 @@ impl Rig {
         before
             .map(|before| self.used(before.daemon) - before)
             .into()
+    }
+}
+
+/// Which of the daemons have ended by themselves.
+fn ended(daemons: &[(&'static str, Process)]) -> String {
+    let gone = daemons.iter().filter(|(_, process)| process.has_ended());
+    let gone: Vec<_> = gone.map(|(daemon, _)| *daemon).collect();
+    if gone.is_empty() {
+        "all daemons run".to_owned()
+    } else {
+        format!("ended by themselves: {}", gone.join(", "))
     }
 }
 

@@ -8,17 +8,22 @@
 
 mod table;
 
-use hil_tests::{LATER, SOON};
+use hil_tests::{LATER, SOON, Seen};
 use simulator::plant::Plant;
 use simulator::plant::contactor::ContactorFault;
 use simulator::plant::lock::{Bolt, Jam};
 use simulator::plant::pilot::{Diode, PilotWire};
 use simulator::plant::plug::Cable;
+use simulator::plant::sensors::{AdcFault, AdcFaults};
 
 use table::{
-    CONTACTOR, DUTY, During, EMERGENCY, End, FAULT, LOCK, Light, PROXIMITY, RCD, Row, Station,
-    check,
+    CAPACITOR, CONTACTOR, DUTY, During, EMERGENCY, End, FAULT, LOCK, Light, PROXIMITY, RCD, Row,
+    Station, check, check_at,
 };
+
+/// What the converter counts while the car draws, and at the pilot's low level.
+const STATE_C: u16 = 2_848;
+const MINUS_12_V: u16 = 570;
 
 // covers: CON-013, CON-019
 #[test]
@@ -64,6 +69,43 @@ fn a_contactor_that_does_not_follow() {
         },
     ];
     rows.iter().for_each(check);
+}
+
+// covers: CON-013, PH-018
+#[test]
+fn a_second_contactor_that_does_not_follow() {
+    let row = |during, mishap, bolt, end| Row {
+        report: ("PowerSwitchFailure", ""),
+        told: (CONTACTOR, "1"),
+        fault: "contactor_error",
+        during,
+        mishap,
+        duty: "0.00",
+        bolt,
+        light: Light::Failure,
+        end,
+    };
+    let rows = [
+        row(
+            During::PlugIn,
+            |plant| plant.contactors[1].fault = ContactorFault::StuckOpen,
+            Bolt::Unlocked,
+            End::Restart(|plant| plant.contactors[1].fault = ContactorFault::None),
+        ),
+        row(
+            During::Charging,
+            |plant| {
+                plant.contactors[1].fault = ContactorFault::Welded;
+                plant.stop_request();
+            },
+            // L2 and L3 may be live.
+            Bolt::Locked,
+            End::Restart(|plant| plant.contactors[1].fault = ContactorFault::None),
+        ),
+    ];
+    for row in &rows {
+        check_at(Station::switching_phases(), row);
+    }
 }
 
 // covers: PL-010, PL-011, PL-012, PL-013
@@ -142,6 +184,37 @@ fn a_plug_lock_that_is_jammed() {
         },
     ];
     rows.iter().for_each(check);
+}
+
+// covers: PL-011, OS-004
+#[test]
+fn a_plug_lock_whose_supply_is_too_low_to_turn_the_motor() {
+    let station = Station::start();
+    let mark = station.bench.observer.mark();
+    station.central.mark();
+    station.plant(|plant| {
+        plant.lock.supply = 3.0;
+        plant.lock.charge(3.0);
+    });
+    station.bench.plug_in();
+    let named = ("ConnectorLockFailure", "PlugLockMotorCapNotCharged");
+    station.expect_report(named.0, named.1, "Faulted");
+    // Three drives in vain, each after 5 s; then the plug is given up.
+    let given_up =
+        |seen: &Seen| seen.topic == "port0/plug_lock/state/target" && seen.payload == "0";
+    assert!(
+        station
+            .bench
+            .observer
+            .wait_since(mark, CAPACITOR, given_up)
+            .is_some()
+    );
+    station.plant(|plant| plant.lock.supply = 12.0);
+    station.expect_still(LOCK, named.1);
+    station.expect_no_report_but(mark, named.0, named.1);
+    station.bench.unplug();
+    station.bench.expect(LOCK, "", LATER);
+    station.bench.charge();
 }
 
 // covers: RCD-027, RCD-028, RCD-033, RCD-034, RCD-035, OS-019
@@ -333,4 +406,69 @@ fn a_control_pilot_that_is_wrong() {
         ),
     ];
     rows.iter().for_each(check);
+}
+
+/// A frozen converter shows a charging EV for ever; only the detector's reset betrays it.
+#[test]
+fn a_sensor_of_the_pilot_that_freezes() {
+    fn mend(plant: &mut Plant) {
+        plant.adc_faults = AdcFaults::default();
+    }
+    let row = |fault, mishap, end| Row {
+        report: ("InternalError", ""),
+        told: (FAULT, fault),
+        fault,
+        during: During::Charging,
+        mishap,
+        duty: "100.00",
+        bolt: Bolt::Locked,
+        light: Light::Error,
+        end,
+    };
+    let rows = [
+        row(
+            "sensor_failure",
+            |plant| plant.adc_faults.pilot_positive = AdcFault::Frozen(STATE_C),
+            End::Repaired(mend),
+        ),
+        // With a steady +12 V driven, a low level of -12 V is worse than frozen.
+        row(
+            "pilot_fault",
+            |plant| plant.adc_faults.pilot_negative = AdcFault::Frozen(MINUS_12_V),
+            End::EvLeaves(mend),
+        ),
+        row(
+            "sensor_failure",
+            |plant| plant.adc_faults.pilot_positive = AdcFault::Error,
+            End::Repaired(mend),
+        ),
+    ];
+    rows.iter().for_each(check);
+}
+
+// covers: VENT-011
+#[test]
+fn an_ev_that_needs_ventilation_where_there_is_none() {
+    let station = Station::start();
+    station.central.mark();
+    let mark = station.bench.observer.mark();
+    station.plant(|plant| plant.vehicle.settings.needs_ventilation = true);
+    station.bench.plug_in();
+    let refused = ("OtherError", "VentilationUnavailable");
+    station.expect_report(refused.0, refused.1, "SuspendedEVSE");
+    station.expect_no_report_but(mark, refused.0, refused.1);
+    for (topic, text) in [
+        (FAULT, "ventilation_unavailable"),
+        (DUTY, "100.00"),
+        ("port0/charging", "0"),
+        ("port0/ci/charge/plug/status", "locked"),
+    ] {
+        station.bench.expect(topic, text, SOON);
+    }
+    station.central.mark();
+    // It asks for less.
+    station.plant(|plant| plant.vehicle.settings.needs_ventilation = false);
+    station.expect_report("NoError", "", "Charging");
+    station.expect_no_report_but(mark, refused.0, refused.1);
+    station.bench.expect(FAULT, "", SOON);
 }

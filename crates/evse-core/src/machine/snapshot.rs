@@ -24,6 +24,7 @@ impl Machine {
             contactor: self.contactor.position(),
             contactor_fault: self.contactor_fault(),
             relay_2: self.relay_2(),
+            ventilation_refused: self.ventilation_is_refused(),
             ventilation: match &self.second {
                 Second::Fan(fan) => fan.status(),
                 Second::Phases(_) => VentilationStatus {

@@ -57,6 +57,8 @@ pub enum LockDefect {
     Senseless,
     /// The capacitor stays empty; the motor works all the same.
     CapacitorEmpty,
+    /// The capacitor stays empty, and the motor doesn't turn.
+    Starved,
     /// The motor's driver reports a fault.
     Driver,
 }
@@ -130,7 +132,7 @@ impl World {
         if self.rcd_defect == RcdDefect::Sticky && self.rcd_trigger_is_on() {
             self.rcd_defect = RcdDefect::Tripped;
         }
-        if self.lock_defect != LockDefect::Jammed {
+        if !matches!(self.lock_defect, LockDefect::Jammed | LockDefect::Starved) {
             match actuation.lock_drive {
                 LockDrive::Lock => self.locked = true,
                 LockDrive::Unlock => self.locked = false,
@@ -230,7 +232,10 @@ impl World {
 
     /// What the board measures now; the contactor is wired normally open.
     pub fn sample(&mut self) -> Sample {
-        let charged = self.lock_defect != LockDefect::CapacitorEmpty;
+        let charged = !matches!(
+            self.lock_defect,
+            LockDefect::CapacitorEmpty | LockDefect::Starved
+        );
         self.odd_round = self.ev == Ev::Flutter && !self.odd_round;
         Sample {
             pilot: self.peaks(),

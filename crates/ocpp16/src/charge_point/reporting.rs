@@ -22,6 +22,9 @@ const SAVE_READING_S: u64 = 60;
 /// How long a registered station waits for the first word of its EVSE, in seconds.
 const PATIENCE_S: u64 = 5;
 
+/// How long a fault may lack its name: state and cause arrive one after the other.
+const NAMING_MS: u64 = 300;
+
 #[derive(Debug, Default)]
 pub(super) struct Reporting {
     /// What the central system was last told about connector 0 and 1, and when.
@@ -34,6 +37,8 @@ pub(super) struct Reporting {
     patient_until: Option<Millis>,
     /// Whether the running transaction has charged yet: before that it is `Preparing`.
     charged: bool,
+    /// Since when the connector has a fault without a name.
+    unnamed_since: Option<Millis>,
 }
 
 /// What a StatusNotification says.
@@ -41,6 +46,12 @@ pub(super) struct Reporting {
 struct Report {
     status: Status,
     error: Option<FaultReport>,
+}
+
+impl Report {
+    fn is_unnamed(self) -> bool {
+        self.error == Some(Fault::Evse.report())
+    }
 }
 
 /// `MeterValues` with the transaction's id, sent once on request.
@@ -86,6 +97,10 @@ impl ChargePoint {
             .as_ref()
             .is_some_and(|station| station.session == EvseSession::Charging);
         self.reporting.charged |= charging;
+        self.reporting.unnamed_since = self.report(1).is_unnamed().then(|| {
+            let since = self.reporting.unnamed_since;
+            since.unwrap_or(self.now.monotonic)
+        });
         if !self.reports() {
             return;
         }
@@ -286,8 +301,17 @@ impl ChargePoint {
         }
     }
 
-    /// When `report` may be told; `None` when it is known. The first one is never delayed.
+    /// When `report` may be told; `None` when it is known. The first one is delayed only while
+    /// its fault may still get a name.
     fn status_due_at(&self, connector: usize, report: Report) -> Option<Millis> {
+        let due = self.status_not_before(connector, report)?;
+        match self.reporting.unnamed_since {
+            Some(since) if report.is_unnamed() => Some(due.max(since.after(NAMING_MS))),
+            Some(_) | None => Some(due),
+        }
+    }
+
+    fn status_not_before(&self, connector: usize, report: Report) -> Option<Millis> {
         match self.reporting.told.get(connector)? {
             None => Some(self.now.monotonic),
             Some((told, _)) if *told == report => None,

@@ -55,6 +55,10 @@ texts! {
     /// An EVSEID (ISO 15118-2, at most 37 characters).
     EvseId: "1 to 37 printable ASCII characters",
         |text| (1..=37).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    /// What a request and its answer have in common; the asker's choice.
+    RequestId: "1 to 64 ASCII letters, digits and hyphens",
+        |text| (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     /// The name under which a customer service exchanges DataTransfer messages (guide 3.3.8.2).
     ServiceId: "1 to 64 characters without slash, blank, plus, hash and dollar",
         |text| (1..=64).contains(&text.chars().count())
@@ -104,6 +108,11 @@ mod tests {
     fn texts_keep_their_rules() {
         assert!(EvseId::new("DE*INT*ECH1234567890").is_some());
         assert!(EvseId::new(&"X".repeat(38)).is_none());
+        assert!(RequestId::new("9651eeb6adce-6").is_some());
+        assert!(RequestId::new(&"7".repeat(65)).is_none());
+        for wrong in ["", " ", "a b", "\"1\"", "{}", "7.5", "\u{661}", "1\n"] {
+            assert!(RequestId::new(wrong).is_none(), "{wrong}");
+        }
         assert!(ServiceId::new("pid-4711").is_some());
         for wrong in ["", "a/b", "a b", "a+", "#", "$SYS"] {
             assert!(ServiceId::new(wrong).is_none(), "{wrong}");

@@ -3,8 +3,8 @@
 use crate::{
     AuthorizationResult, Availability, ConfigurationAnswer, ConfigurationChange,
     ConfigurationRequest, EventLines, FirmwareSignature, MeterError, MeterIdentity, MeterPublicKey,
-    MeterValues, Publisher, RecloserAnswer, RecloserState, SessionFault, SessionState, Signal,
-    SignatureVerdict, SignedAnswer, SignedRequest, StopReason, TopicInfo, UnlockAnswer,
+    MeterValues, Publisher, RecloserAnswer, RecloserState, RequestId, SessionFault, SessionState,
+    Signal, SignatureVerdict, SignedAnswer, SignedRequest, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -103,8 +103,8 @@ topics! {
         TopicInfo::state("ocpp/availability/target", Publisher::Daemon("ocppd"), SOURCE);
 
     /// Unlock the plug (OCPP UnlockConnector); a running session ends first. The payload is
-    /// a text of the asker's choice that the answer repeats.
-    PLUG_LOCK_UNLOCK_REQUEST: Topic<String> =
+    /// of the asker's choice; the answer repeats it.
+    PLUG_LOCK_UNLOCK_REQUEST: Topic<RequestId> =
         TopicInfo::event("port0/plug_lock/unlock/request", Publisher::Daemon("ocppd"), SOURCE);
 
     /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.

@@ -323,7 +323,11 @@ impl Bench {
 
     /// Lets time pass, waking the charge point at each of its deadlines.
     pub fn pass(&mut self, seconds: u64) {
-        let end = self.now.after_seconds(seconds);
+        self.pass_ms(seconds * 1_000);
+    }
+
+    pub fn pass_ms(&mut self, milliseconds: u64) {
+        let end = self.now.after(milliseconds);
         while let Some(at) = self.point.deadline().filter(|at| *at <= end) {
             self.now = at;
             self.input(Input::Tick);

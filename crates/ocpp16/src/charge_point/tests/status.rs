@@ -145,6 +145,7 @@ fn the_most_important_error_is_reported_and_the_next_one_after_it() {
 fn a_fault_without_a_name_is_an_internal_error() {
     let mut bench = Bench::online();
     bench.evse(EvseSession::Faulted);
+    bench.pass(1);
     let (status, code, _) = last(&mut bench);
     assert_eq!(
         (status.as_str(), code.as_str()),
@@ -152,6 +153,27 @@ fn a_fault_without_a_name_is_an_internal_error() {
     );
     bench.faults(&[Fault::Evse]);
     bench.expect_silence();
+}
+
+#[test]
+fn a_fault_that_gets_its_name_in_time_is_never_an_internal_error() {
+    let mut bench = Bench::online();
+    bench.evse(EvseSession::Faulted);
+    bench.pass_ms(299);
+    bench.expect_silence();
+    bench.faults(&[Fault::Evse, Fault::RcdTestError]);
+    assert_eq!(last(&mut bench).1, "GroundFailure");
+    // The name may go first, too.
+    bench.faults(&[]);
+    bench.expect_silence();
+    bench.evse(EvseSession::Idle);
+    assert_eq!(last(&mut bench).0, "Available");
+    // Each fault has its own time.
+    bench.evse(EvseSession::Faulted);
+    bench.pass_ms(299);
+    bench.expect_silence();
+    bench.pass_ms(1);
+    assert_eq!(last(&mut bench).1, "InternalError");
 }
 
 // covers: OS-010
