@@ -114,7 +114,7 @@ mod tests {
         let text = r#"{"action":"end","reference":"1-2","id_tag":"driver","started":"2026-03-01T12:00:00Z","time":"2026-03-01T12:00:05.500Z"}"#;
         let message = |retained, payload: &str| Message {
             topic: METERING_SIGNED_REQUEST.name().to_owned(),
-            payload: payload.as_bytes().to_vec().into(),
+            payload: payload.as_bytes().to_vec(),
             retained,
         };
         let now = Instant::now();

@@ -104,11 +104,15 @@ impl Bench {
             match step {
                 Step::Finished(result) => return result,
                 Step::Wait(until) => tokio::time::sleep_until(until.into()).await,
-                step => match self.meter.carry_out(&step).await {
-                    Ok(words) => job.done(Instant::now(), &words),
-                    Err(rs485::Error::Refused { code, .. }) => job.refused(Instant::now(), code),
-                    Err(_) => job.failed(Instant::now()),
-                },
+                step @ (Step::Read { .. } | Step::Write { .. } | Step::Command { .. }) => {
+                    match self.meter.carry_out(&step).await {
+                        Ok(words) => job.done(Instant::now(), &words),
+                        Err(rs485::Error::Refused { code, .. }) => {
+                            job.refused(Instant::now(), code)
+                        }
+                        Err(_) => job.failed(Instant::now()),
+                    }
+                }
             }
         }
     }

@@ -43,6 +43,11 @@ impl<const N: usize> CiString<N> {
         &self.0
     }
 
+    /// What is compared: equal for texts that differ in case only.
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
     /// Whether there is no character at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -56,7 +61,7 @@ impl<const N: usize> CiString<N> {
 
 impl<const N: usize> PartialEq for CiString<N> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.to_lowercase() == other.0.to_lowercase()
+        self.folded() == other.folded()
     }
 }
 

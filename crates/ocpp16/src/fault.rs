@@ -61,6 +61,8 @@ pub enum Fault {
     PersistenceDeleteFailed,
     /// Too many transactions wait for delivery (guide 3.3.4.31).
     PersistenceTooManyTransactions,
+    /// The central system contradicts the local list (guide 3.3.4.33).
+    LocalListConflict,
     /// Guide 3.3.4.34.
     ProximityNoCable,
     /// Guide 3.3.4.35.
@@ -91,6 +93,14 @@ pub(crate) struct FaultReport {
 }
 
 impl Fault {
+    /// Whether it is reported for `connector`: all are for 1, some for the station as a whole (0).
+    pub(crate) fn concerns(self, connector: usize) -> bool {
+        match connector {
+            0 => self.report().station,
+            _ => self != Self::LocalListConflict,
+        }
+    }
+
     /// The row of guide table 3.
     pub(crate) fn report(self) -> FaultReport {
         use StatusErrorCode as Code;
@@ -169,6 +179,7 @@ impl Fault {
             Self::PersistenceInsertFailed => persistence("PersistenceInsertFailed"),
             Self::PersistenceDeleteFailed => persistence("PersistenceDeleteFailed"),
             Self::PersistenceTooManyTransactions => persistence("PersistenceTooManyTransactions"),
+            Self::LocalListConflict => row(Code::LocalListConflict, "", 16, true, false),
             Self::ProximityNoCable => row(Code::OtherError, "ProximityNoCable", 17, false, true),
             Self::ProximityInvalid => row(Code::OtherError, "ProximityInvalid", 17, false, true),
             Self::ProximityChanged => row(Code::OtherError, "ProximityChanged", 17, false, false),
@@ -211,7 +222,7 @@ pub(crate) fn most_important(faults: impl IntoIterator<Item = Fault>) -> Option<
 mod tests {
     use super::*;
 
-    const ALL: [Fault; 34] = [
+    const ALL: [Fault; 35] = [
         Fault::Contactor,
         Fault::PlugLockMotorCapNotCharged,
         Fault::PlugLockMotorUnexpectedOpen,
@@ -240,6 +251,7 @@ mod tests {
         Fault::PersistenceInsertFailed,
         Fault::PersistenceDeleteFailed,
         Fault::PersistenceTooManyTransactions,
+        Fault::LocalListConflict,
         Fault::ProximityNoCable,
         Fault::ProximityInvalid,
         Fault::ProximityChanged,

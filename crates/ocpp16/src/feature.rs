@@ -12,6 +12,8 @@ pub(crate) enum Feature {
     Reservation,
     /// The extension by the white paper "Improved security for OCPP 1.6-J".
     Security,
+    /// Its messages about logs and firmware, and its trigger.
+    SecurityTransfers,
     SmartCharging,
 }
 
@@ -29,13 +31,14 @@ impl Feature {
     /// Whether every message of it does what the standard says.
     pub(crate) const fn carried_out(self) -> bool {
         match self {
-            Self::AuthorizationCache => false,
+            Self::AuthorizationCache => true,
             Self::Core => true,
-            Self::FirmwareManagement => false,
-            Self::LocalAuthListManagement => false,
+            Self::FirmwareManagement => true,
+            Self::LocalAuthListManagement => true,
             Self::RemoteTrigger => true,
-            Self::Reservation => false,
+            Self::Reservation => true,
             Self::Security => false,
+            Self::SecurityTransfers => true,
             Self::SmartCharging => true,
         }
     }

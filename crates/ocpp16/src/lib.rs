@@ -10,13 +10,18 @@ mod configuration;
 mod decode;
 mod fault;
 mod feature;
+mod firmware_update;
 mod frame;
+mod identifiers;
+mod location;
 mod message;
 mod metering;
 mod profile;
 mod reference;
+mod reservation;
 mod time;
 mod transaction;
+mod upload;
 
 pub use charge_point::{
     ChargePoint, EvseSession, Input, Moment, Output, RecloserRefusal, RecloserState, Settings,
@@ -25,7 +30,14 @@ pub use charge_point::{
 pub use ci_string::{CiString, IdToken, TooLong};
 pub use configuration::{ChangeError, Configuration, Key};
 pub use fault::Fault;
+pub use firmware_update::{
+    Boot, FirmwareOrder, FirmwareOutcome, FirmwareSignature, FirmwareUpdate, Installer, Phase,
+};
 pub use frame::{CallError, ErrorCode, Frame, FrameError};
+pub use identifiers::{CacheChange, StoredIdentifiers};
+pub use location::{Location, LocationError, Scheme, hide_credentials};
+pub use message::answer::{AuthorizationStatus, IdTagInfo};
+pub use message::incoming::local_list::{ListUpdate, LocalEntry};
 pub use message::outgoing::{
     BootNotification, MeterValue, MeterValues, ReadingContext, SampledValue, StartTransaction,
     Status, StatusErrorCode, StatusNotification, StopReason, StopTransaction, ValueFormat,
@@ -35,7 +47,9 @@ pub use profile::{
     DeciAmperes, InstalledProfile, Kind, Period, Profile, Purpose, Recurrency, Schedule,
 };
 pub use reference::reference_page;
+pub use reservation::Reservation;
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{
     Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,
 };
+pub use upload::{Upload, UploadFailure, UploadedLog};

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::firmware_update::FirmwareUpdate;
+use crate::identifiers::StoredIdentifiers;
 use crate::message::outgoing::{
     MeterValue, MeterValues, Request, StartTransaction, StopReason, StopTransaction, payload,
 };
 use crate::profile::InstalledProfile;
+use crate::reservation::Reservation;
 use crate::{IdToken, Timestamp};
 use serde_json::Value;
 
@@ -148,6 +151,8 @@ pub enum Change {
         /// Connector 1.
         connector: bool,
     },
+    /// The connector is reserved, or not any more.
+    Reservation(Option<Reservation>),
     /// A configuration key has a new value.
     Configuration {
         /// Name of the key.
@@ -157,6 +162,8 @@ pub enum Change {
     },
     /// The central system has accepted this station for the first time.
     Registered,
+    /// Replace the update of the firmware.
+    Firmware(Option<Box<FirmwareUpdate>>),
 }
 
 /// The durable state as it is handed back after a restart.
@@ -176,6 +183,12 @@ pub struct Stored {
     pub connector_operative: bool,
     /// Whether the central system has ever accepted this station.
     pub registered: bool,
+    /// The one that holds.
+    pub reservation: Option<Reservation>,
+    /// The local authorization list and the authorization cache.
+    pub identifiers: StoredIdentifiers,
+    /// The last one.
+    pub firmware: Option<FirmwareUpdate>,
 }
 
 impl Default for Stored {
@@ -188,6 +201,9 @@ impl Default for Stored {
             station_operative: true,
             connector_operative: true,
             registered: false,
+            reservation: None,
+            identifiers: StoredIdentifiers::default(),
+            firmware: None,
         }
     }
 }

@@ -25,8 +25,9 @@ use crate::tls::{self, TlsError};
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
 /// A peer that does not take a frame for so long is gone.
 const SEND_LIMIT: Duration = Duration::from_secs(20);
-/// The largest message that is taken; longer ones end the connection.
-const LARGEST_MESSAGE: usize = 1 << 20;
+/// The largest message that is taken; longer ones end the connection. A list of 10 000 users with
+/// group and expiry date has about 1.6 MB.
+const LARGEST_MESSAGE: usize = 2 << 20;
 /// The first wait after a lost connection, doubled up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
     ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
-    StopReason, Stored, Time, Timestamp,
+    StopReason, Stored, Time, Timestamp, hide_credentials,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -19,8 +19,11 @@ use crate::configuration;
 use crate::connection::{self, Command, Event, Ping};
 use crate::data_transfer::{self, Services};
 use crate::database::Database;
+use crate::database::authorizations::{Authorizations, Order};
+use crate::installer;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started, signed_request};
+use crate::upload::Uploader;
 
 /// A fault of the database shows at least that long: one that is over before the central system
 /// can be told would never be noticed, though records are lost.
@@ -43,14 +46,22 @@ pub(crate) async fn stay_away(mut context: Context) -> Result<(), Error> {
 /// Connects the station until asked to stop.
 pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), Error> {
     let authorises = station.settings.authorises;
-    let (database, stored, fault) = open_database(&station);
+    let (database, mut stored, fault) = open_database(&station);
+    let uri = station.address.uri.to_string();
+    let (authorizations, identifiers, mut authorized) =
+        Authorizations::open(&station.state_dir, &uri);
+    stored.identifiers = identifiers;
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
+    let uploads = Uploader::new(&station.state_dir, station.logs);
+    let (uploads, mut upload_ends) = uploads;
     let mut events = connection::start(station.address, station.verify_certificate, ping_changes);
     Levels::subscribe(&context.bus);
     configuration::subscribe(&context.bus);
     Services::subscribe(&context.bus);
     context.bus.subscribe(&topics::EVSE_BASIC_MAXCURRENTLIMIT);
+    context.bus.subscribe(&topics::AUTHORIZATION_STATUS);
+    let installer = installer::Watched::subscribe(&context.bus);
     context.bus.publish(&topics::OCPP_ONLINE, &false);
 
     let mut daemon = Daemon {
@@ -58,6 +69,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         bus: context.bus,
         bus_connected: false,
         database,
+        authorizations,
         commands: None,
         ping,
         levels: Levels::new(station.peripherals),
@@ -71,6 +83,8 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         clock_noted: false,
         reboot_command: station.reboot_command,
         set_clock_command: station.set_clock_command,
+        uploads,
+        installer,
     };
     if daemon.now().wall.is_some() {
         daemon.bus.publish(&topics::GLOBAL_TIME_SET_STATUS, &true);
@@ -87,6 +101,10 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
                 Some(event) => daemon.connection_event(event).await,
                 None => return Err(Error::failed("keep the connection", "its task has ended")),
             },
+            Some(input) = authorized.recv() => daemon.handle(input).await,
+            Some((number, outcome)) = upload_ends.recv() => {
+                daemon.handle(Input::UploadEnded { number, outcome }).await;
+            }
             () = sleep_until(wake) => {
                 daemon.handle(Input::Tick).await;
                 if Instant::now() >= alive {
@@ -127,6 +145,7 @@ struct Daemon {
     bus: Bus,
     bus_connected: bool,
     database: Option<Database>,
+    authorizations: Authorizations,
     /// Of the connection that is open.
     commands: Option<mpsc::UnboundedSender<Command>>,
     ping: watch::Sender<Ping>,
@@ -144,6 +163,8 @@ struct Daemon {
     clock_noted: bool,
     reboot_command: String,
     set_clock_command: Option<String>,
+    uploads: Uploader,
+    installer: installer::Watched,
 }
 
 impl Daemon {
@@ -174,7 +195,11 @@ impl Daemon {
         {
             return self.correct_limit(limit);
         }
+        if let Some(Ok(permit)) = message.on(&topics::AUTHORIZATION_STATUS) {
+            return self.correct_permit(permit);
+        }
         let input = configuration::input(message)
+            .or_else(|| self.installer.take(message))
             .or_else(|| self.services.take(&self.bus, message))
             .or_else(|| self.levels.take(message));
         if let Some(input) = input {
@@ -190,7 +215,7 @@ impl Daemon {
                 self.handle(Input::SocketOpened).await;
             }
             Event::Frame(text) => {
-                tracing::debug!(frame = text, "received");
+                tracing::debug!(frame = hide_credentials(&text), "received");
                 self.handle(Input::Frame(text)).await;
             }
             Event::Closed => {
@@ -218,6 +243,12 @@ impl Daemon {
         match output {
             Output::Send(text) => self.command(Command::Send(text)),
             Output::Store(changes) => return self.store(changes).await,
+            Output::StoreList(update) => self.authorizations.order(Order::List(update)),
+            Output::StoreCache(changes) => self.authorizations.order(Order::Cache(changes)),
+            Output::ClearCache => self.authorizations.order(Order::ClearCache),
+            Output::Reserved(reserved) => {
+                self.bus.publish(&topics::SESSION_RESERVED, &reserved);
+            }
             Output::Permit(permit) => {
                 self.permit = Some(permit);
                 self.publish_permit();
@@ -255,6 +286,8 @@ impl Daemon {
                 self.bus
                     .publish(&topics::RCD_RECLOSER_STATE_TARGET, &target);
             }
+            Output::Install(order) => installer::order(&self.bus, &order),
+            Output::Upload(upload) => self.uploads.start(*upload),
             Output::Sign(request) => self.ask_signature(&request),
             Output::TransferRequest { id, transfer } => {
                 data_transfer::request(&self.bus, id, transfer);
@@ -325,6 +358,17 @@ impl Daemon {
         if let Some(permit) = self.permit.filter(|_| self.bus_connected) {
             self.bus
                 .publish_once(&topics::AUTHORIZATION_STATUS, &permit);
+        }
+    }
+
+    /// Nobody else decides who may charge (guide 15.21). Our own word comes back too.
+    fn correct_permit(&mut self, seen: bool) {
+        if self.authorises && self.permit.is_some_and(|permit| permit != seen) {
+            tracing::info!(
+                seen,
+                "the permission on the broker is not the one decided here"
+            );
+            self.publish_permit();
         }
     }
 

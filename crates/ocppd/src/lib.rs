@@ -10,15 +10,20 @@
 //! It permits, limits and stops; it never closes a contactor.
 
 mod address;
+mod archive;
+mod boot;
 mod configuration;
 mod connection;
 mod daemon;
 mod data_transfer;
 mod database;
+mod installer;
 mod keys;
 mod settings;
 mod station;
 mod tls;
+mod transfer;
+mod upload;
 
 use daemon_kit::{Context, DaemonOption, Error};
 
@@ -40,6 +45,21 @@ pub const OPTIONS: &[DaemonOption] = &[
         name: "set-clock-command",
         value: Some("COMMAND"),
         help: "sets the system clock; gets the time as last argument (none: it is only logged)",
+    },
+    DaemonOption {
+        name: "journal-command",
+        value: Some("COMMAND"),
+        help: "prints the log, newest first; gets --since=@s, --until=@s and --lines=n (journalctl)",
+    },
+    DaemonOption {
+        name: "log-dir",
+        value: Some("DIR"),
+        help: "its *.log files go into diagnostics, too (none)",
+    },
+    DaemonOption {
+        name: "proc",
+        value: Some("DIR"),
+        help: "tells which system has been started, and when (/proc)",
     },
 ];
 

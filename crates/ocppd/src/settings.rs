@@ -1,14 +1,15 @@
 //! From customer.json and the changed keys to what the charge point needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use customer_config::{Customer, OcppAccess, UserAuthentication};
+use customer_config::{ChargingType, Customer, OcppAccess, UserAuthentication};
 use daemon_kit::{Arguments, Error};
 use ocpp16::{BootNotification, CiString, Configuration, DeciAmperes, Settings};
 
 use crate::address::Address;
+use crate::archive::Logs;
 use crate::station::Peripherals;
-use crate::{data_transfer, keys};
+use crate::{boot, data_transfer, keys};
 
 /// What customer.json asks for.
 pub(crate) enum Configured {
@@ -28,6 +29,7 @@ pub(crate) struct Station {
     pub state_dir: PathBuf,
     pub reboot_command: String,
     pub set_clock_command: Option<String>,
+    pub logs: Logs,
 }
 
 /// The least time between two StatusNotifications of a connector. The guide's 10 s (3.4 table 14)
@@ -64,7 +66,8 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     Ok(Configured::On(Box::new(Station {
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer, offline_after(arguments)?)?,
+        settings: settings(&customer, arguments)?,
+        logs: Logs::new(arguments),
         peripherals: Peripherals {
             meter: customer.port().meter.enable,
             reader: customer.port().rfid.enable,
@@ -91,7 +94,7 @@ fn offline_after(arguments: &Arguments) -> Result<u64, Error> {
     Ok(u64::from(seconds) * 1000)
 }
 
-fn settings(customer: &Customer, offline_after_ms: u64) -> Result<Settings, Error> {
+fn settings(customer: &Customer, arguments: &Arguments) -> Result<Settings, Error> {
     let identity = BootNotification {
         charge_point_vendor: required("chargePointVendor", &customer.ocpp.charge_point_vendor),
         charge_point_model: required("chargePointModel", &customer.ocpp.charge_point_model),
@@ -109,10 +112,12 @@ fn settings(customer: &Customer, offline_after_ms: u64) -> Result<Settings, Erro
         authorises: customer.port().user_authentication == UserAuthentication::Ocpp,
         status_delay_ms: STATUS_DELAY_MS,
         pluggable: customer.port().pluggable,
+        autocharge: customer.port().charging_type == ChargingType::BasicAfterFakeDc,
         recloser: customer.port().recloser.enable,
         transfers: data_transfer::routes(&customer.ocpp.cs_data_transfers),
         hardware_limit: DeciAmperes(customer.port().evse_current_limit.saturating_mul(10)),
-        offline_after_ms,
+        boot: boot::read(Path::new(arguments.option("proc").unwrap_or("/proc"))),
+        offline_after_ms: offline_after(arguments)?,
     })
 }
 

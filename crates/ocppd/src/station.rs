@@ -100,6 +100,7 @@ impl Levels {
         bus.subscribe(&topics::METERING_METER_ERROR);
         bus.subscribe(&topics::RFID_AUTHORIZATION_REQUEST);
         bus.subscribe(&topics::RFID_AVAILABLE);
+        bus.subscribe(&topics::V2G_MAC);
         bus.subscribe(&topics::CONTACTOR_ERROR);
         bus.subscribe(&topics::PLUG_LOCK_PERMANENT_FAILURE);
         bus.subscribe(&topics::RCD_ERROR);
@@ -275,6 +276,9 @@ fn event(message: &Message) -> Option<Input> {
     }
     if let Some(tag) = value(message, &topics::RFID_AUTHORIZATION_REQUEST) {
         return Some(Input::IdTagPresented(tag.uid));
+    }
+    if let Some(mac) = value(message, &topics::V2G_MAC) {
+        return Some(Input::VehicleIdentified(mac.as_str().replace(':', "")));
     }
     if let Some(answer) = value(message, &topics::PLUG_LOCK_UNLOCK_RESULT) {
         return Some(Input::UnlockAnswered {

@@ -204,15 +204,10 @@ async fn say_goodbye(
         }
         client.disconnect().await
     };
-    let flushed = async {
-        loop {
-            match events.poll().await {
-                Ok(rumqttc::Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
-    };
-    let (requested, ()) = tokio::join!(requests, flushed);
+    // Until the broker has closed: a socket that is closed with a message unread resets the
+    // connection, and the broker drops the farewell with it.
+    let closed = async { while events.poll().await.is_ok() {} };
+    let (requested, ()) = tokio::join!(requests, closed);
     if let Err(error) = requested {
         tracing::debug!(%error, "the connection closed during the farewell");
     }

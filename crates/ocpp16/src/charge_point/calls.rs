@@ -12,11 +12,6 @@ use crate::message::outgoing::StopReason;
 use crate::transaction::Change;
 use crate::{CallError, frame};
 
-/// How long a soft reset waits for the delivery of messages, which are stored anyway.
-const SOFT_RESET_S: u64 = 30;
-/// The same for a hard reset.
-const HARD_RESET_S: u64 = 2;
-
 /// The payload of the CALLRESULT, `None` when it comes later, or the CALLERROR.
 pub(super) type Answer = Result<Option<Value>, CallError>;
 
@@ -44,12 +39,12 @@ impl ChargePoint {
         match request {
             Request::Core(request) => self.core(id, request),
             Request::FirmwareManagement(FirmwareManagement::GetDiagnostics(request)) => {
-                self.get_diagnostics(id, &request)
+                self.get_diagnostics(&request)
             }
             Request::FirmwareManagement(FirmwareManagement::UpdateFirmware(request)) => {
-                self.update_firmware(id, &request)
+                self.update_firmware(&request)
             }
-            Request::LocalList(request) => self.local_list(id, &request),
+            Request::LocalList(request) => self.local_list(id, request),
             Request::RemoteTrigger(request) => self.remote_trigger(&request),
             Request::Reservation(request) => self.reservation(id, &request),
             Request::Security(request) => self.security(id, &request),
@@ -66,8 +61,7 @@ impl ChargePoint {
             Core::ChangeConfiguration { key, value } => {
                 return Ok(self.change_configuration(id, &key, &value));
             }
-            // Erratum 3.23: there is no cache.
-            Core::ClearCache => status("Rejected"),
+            Core::ClearCache => return Ok(self.clear_cache(id)),
             Core::DataTransfer(transfer) => return Ok(self.data_transfer(id, &transfer)),
             Core::GetConfiguration { keys } => self.configuration_report(&keys)?,
             Core::RemoteStartTransaction {
@@ -116,20 +110,6 @@ impl ChargePoint {
             self.end_transaction(StopReason::Remote, None);
         }
         accepted_or_rejected(running)
-    }
-
-    /// Both kinds end the transaction first and keep everything stored; they differ in how long
-    /// they wait for the closing reading and for delivery.
-    fn reset(&mut self, hard: bool) -> Value {
-        let (reason, seconds) = if hard {
-            (StopReason::HardReset, HARD_RESET_S)
-        } else {
-            (StopReason::SoftReset, SOFT_RESET_S)
-        };
-        let by = self.now.monotonic.after_seconds(seconds);
-        self.reset_by = Some(self.reset_by.map_or(by, |earlier| earlier.min(by)));
-        self.end_transaction(reason, None);
-        status("Accepted")
     }
 }
 

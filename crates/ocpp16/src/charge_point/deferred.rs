@@ -119,6 +119,7 @@ impl ChargePoint {
     /// The connection that asked is gone: nobody can be answered.
     pub(super) fn forget_deferred(&mut self) {
         self.deferred = Deferred::default();
+        self.identifiers.forget_calls();
     }
 
     fn finish_unlock(&mut self, outcome: UnlockStatus) {

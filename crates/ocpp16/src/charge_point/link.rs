@@ -323,17 +323,17 @@ impl ChargePoint {
             }
             Kind::Authorize => {
                 let info = IdTagInfo::decode(payload, &mut remarks);
-                self.authorization_answered(Some(info));
+                self.authorization_answered(info);
             }
-            Kind::DataTransfer
-            | Kind::DiagnosticsStatus
+            Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
             | Kind::LogStatus
+            | Kind::SignedFirmwareStatus => self.notice_told(kind),
+            Kind::DataTransfer
             | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
-            | Kind::SignedFirmwareStatus
             | Kind::Status { .. } => {}
             Kind::Forwarded { number } => self.forwarded_answered(number, payload),
             Kind::Transaction => self.transaction_message_answered(payload, &mut remarks),
@@ -358,16 +358,16 @@ impl ChargePoint {
                 self.forwarded_refused(number, code, description, details);
             }
             Kind::Transaction => self.transaction_message_refused(code),
-            Kind::DataTransfer
-            | Kind::DiagnosticsStatus
+            Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
-            | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::SignedFirmwareStatus => self.notice_told(kind),
+            Kind::DataTransfer
+            | Kind::Heartbeat
             | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
             | Kind::SignCertificate
-            | Kind::SignedFirmwareStatus
             | Kind::Status { .. } => {}
         }
     }
@@ -397,16 +397,16 @@ impl ChargePoint {
             Kind::Status { connector } => self.status_not_delivered(connector),
             Kind::Forwarded { number } => self.forwarded_unanswered(number),
             Kind::Transaction => self.transaction_message_unanswered(),
-            Kind::DataTransfer
-            | Kind::DiagnosticsStatus
+            Kind::DiagnosticsStatus
             | Kind::FirmwareStatus
-            | Kind::Heartbeat
             | Kind::LogStatus
+            | Kind::SignedFirmwareStatus => self.notice_lost(kind),
+            Kind::DataTransfer
+            | Kind::Heartbeat
             | Kind::MeterKey
             | Kind::MeterValues
             | Kind::SecurityEvent
-            | Kind::SignCertificate
-            | Kind::SignedFirmwareStatus => {}
+            | Kind::SignCertificate => {}
         }
     }
 }

@@ -17,15 +17,21 @@ mod data_transfer;
 mod deferred;
 mod diagnostics;
 mod firmware;
+mod identifiers;
+mod interface;
 mod keys;
+mod levels;
 mod link;
 mod local_list;
+mod notices;
 mod registration;
 mod reporting;
 mod reservation;
+mod reset;
 mod security;
 mod session;
 mod signed_values;
+mod storing;
 mod transaction_data;
 mod transaction_messages;
 mod trigger;
@@ -40,224 +46,26 @@ use data_transfer::Transfers;
 pub use data_transfer::{Transfer, TransferAnswer, TransferRoute};
 use deferred::Deferred;
 pub use deferred::{RecloserRefusal, RecloserState, UnlockStatus};
+use diagnostics::Uploads;
+use firmware::Firmware;
+use identifiers::Identifiers;
+pub use interface::{EvseSession, Input, Output, Settings, Station};
 use keys::Pending;
 use link::Link;
+use notices::Notices;
 use reporting::Reporting;
+use reservation::Reserving;
 use session::Session;
 use signed_values::Signing;
 pub use signed_values::{Moment, SignedRequest};
 
 use crate::configuration::{Configuration, Key};
 use crate::fault::Fault;
-use crate::message::outgoing::{BootNotification, StopReason};
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
+use crate::transaction::{Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
-
-/// What is fixed while the process lives.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Who we are.
-    pub identity: BootNotification,
-    /// Starts every message id; random for every process start, at most 16 characters, so that
-    /// ids are unique over all connections of the station.
-    pub message_id_prefix: String,
-    /// Whether OCPP decides who may charge (`user_authentication` is `ocpp`). Otherwise there are
-    /// no transactions, and permission is never published.
-    pub authorises: bool,
-    /// The least time between two StatusNotifications of a connector that nobody asked for, in ms.
-    pub status_delay_ms: u64,
-    /// Whether there is a socket with a lock, and not a fixed cable.
-    pub pluggable: bool,
-    /// Whether there is a recloser for the residual current device.
-    pub recloser: bool,
-    /// DataTransfers of the central system that customer software answers.
-    pub transfers: Vec<TransferRoute>,
-    /// What the station can offer per phase when nothing limits it.
-    pub hardware_limit: DeciAmperes,
-    /// How long a user waits after the start for the first connection, in ms; then what holds
-    /// offline holds (guide 3.4 table 14: 120 s).
-    pub offline_after_ms: u64,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// The WebSocket is open.
-    SocketOpened,
-    /// The WebSocket is gone.
-    SocketClosed,
-    /// A text frame came.
-    Frame(String),
-    /// The levels of the station; all of them, each time.
-    Station(Station),
-    /// The meter was read.
-    Reading(Reading),
-    /// The meter was identified, for the next BootNotification.
-    MeterIdentified {
-        /// Its type.
-        model: CiString<25>,
-        /// Its serial number, where it tells one.
-        serial: Option<CiString<25>>,
-    },
-    /// A user presented an identifier.
-    IdTagPresented(String),
-    /// The EVSE ended the session.
-    StopRequested(StopReason),
-    /// What became of [`Output::Unlock`].
-    UnlockAnswered {
-        /// Its text.
-        request: String,
-        /// How it went.
-        outcome: UnlockStatus,
-    },
-    /// What became of [`Output::Recloser`]: the state that was read back, or why not.
-    RecloserAnswered(Result<RecloserState, RecloserRefusal>),
-    /// The meter's public key, empty where it can't be read; `None` when the meter doesn't sign.
-    MeterPublicKey(Option<String>),
-    /// What became of [`Output::Sign`].
-    SignedAnswer {
-        /// Which end of the transaction.
-        moment: Moment,
-        /// [`SignedRequest::reference`]
-        reference: String,
-        /// The signed record as text, or why there is none.
-        result: Result<String, String>,
-    },
-    /// Customer software sends a DataTransfer to the central system.
-    TransferRequested {
-        /// Who asks.
-        service: String,
-        /// Its id of the request.
-        id: String,
-        /// The content.
-        transfer: Transfer,
-    },
-    /// Customer software answers [`Output::TransferRequest`].
-    TransferConfirmed {
-        /// Its id.
-        id: String,
-        /// The answer.
-        answer: TransferAnswer,
-    },
-    /// What became of [`Output::Configure`].
-    Configured {
-        /// Its request.
-        request: String,
-        /// Whether the value is in the file.
-        accepted: bool,
-    },
-    /// A key of customer.json has a new value.
-    ConfigurationChanged {
-        /// The key's name in OCPP.
-        name: String,
-        /// Its value as OCPP writes it.
-        value: String,
-    },
-    /// The durable state could not be changed (or can be again: `None`).
-    StoreFault(Option<Fault>),
-    /// Nothing but time.
-    Tick,
-}
-
-/// The levels of the station.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Station {
-    /// The session as the EVSE sees it.
-    pub session: EvseSession,
-    /// Whether a vehicle is connected (control pilot B, C or D); `None` while unknown.
-    pub ev_present: Option<bool>,
-    /// The offered current per phase.
-    pub offered: DeciAmperes,
-    /// The least of what cable, EVSE and supply can carry per phase; `None` while unknown.
-    pub physical: Option<DeciAmperes>,
-    /// Phases in use; `None` while unknown, and while they are switched.
-    pub phases: Option<u8>,
-    /// The recloser's contacts; `None` when there is none, or it does not answer.
-    pub recloser: Option<RecloserState>,
-    /// What is wrong, in the order in which it came.
-    pub faults: Vec<Fault>,
-}
-
-/// The session as the EVSE sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvseSession {
-    /// Nobody there.
-    Idle,
-    /// Permission without a vehicle.
-    Authorized,
-    /// A vehicle that has not drawn energy yet.
-    Connected,
-    /// The vehicle does not want energy.
-    SuspendedEv,
-    /// The EVSE offers none.
-    SuspendedEvse,
-    /// Energy may flow.
-    Charging,
-    /// A fault prevents charging.
-    Faulted,
-    /// The EVSE is out of operation.
-    Inoperative,
-}
-
-/// Something to do. The order of outputs is binding: a [`Output::Store`] must be durable before
-/// anything after it is done. That is what makes a crash at any instant harmless.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send a text frame.
-    Send(String),
-    /// Make the changes durable, all or none.
-    Store(Vec<Change>),
-    /// Publish whether charging is permitted.
-    Permit(bool),
-    /// Publish the current limit per phase; `None` is no limit.
-    Limit(Option<DeciAmperes>),
-    /// Publish whether the central system wants the EVSE operative.
-    Operative(bool),
-    /// Tell the user whether the identifier was accepted.
-    IdTagAnswer(bool),
-    /// Unlock the plug; the answer carries the same text.
-    Unlock(String),
-    /// Open or close the recloser.
-    Recloser(RecloserState),
-    /// Ask the meter for a signed record.
-    Sign(SignedRequest),
-    /// Pass a DataTransfer of the central system on to customer software.
-    TransferRequest {
-        /// The answer carries it too.
-        id: String,
-        /// The content.
-        transfer: Transfer,
-    },
-    /// Pass the answer to [`Input::TransferRequested`] on.
-    TransferConfirm {
-        /// Who asked.
-        service: String,
-        /// With which id.
-        id: String,
-        /// The central system's answer, or why there is none.
-        answer: TransferAnswer,
-    },
-    /// Have a key of customer.json written.
-    Configure {
-        /// The answer carries it too.
-        request: String,
-        /// The key's name in OCPP.
-        name: String,
-        /// Its value as OCPP writes it.
-        value: String,
-    },
-    /// Set the system clock.
-    SetClock(Timestamp),
-    /// Close the WebSocket: the peer is silent.
-    Disconnect,
-    /// Restart the station; nothing comes after it.
-    Reboot,
-    /// Write a line to the log; true for what needs attention.
-    Log(bool, String),
-}
 
 /// An OCPP 1.6J charge point with one connector.
 #[derive(Debug)]
@@ -276,6 +84,8 @@ pub struct ChargePoint {
     transaction_began: Option<(u64, Millis)>,
     signing: Signing,
     asking: Option<Asking>,
+    identifiers: Identifiers,
+    reserving: Reserving,
     deferred: Deferred,
     transfers: Transfers,
     /// Changes of the configuration that wait for the file.
@@ -298,6 +108,9 @@ pub struct ChargePoint {
     registered: bool,
     reporting: Reporting,
     published: Published,
+    firmware: Firmware,
+    uploads: Uploads,
+    notices: Notices,
 }
 
 /// `ChangeAvailability`: what is wanted, and what is in effect until the EV leaves.
@@ -318,9 +131,6 @@ struct Published {
 
 /// Ended transactions that may wait for delivery (guide 3.3.2).
 const MOST_TRANSACTIONS: usize = 336;
-
-/// From a failed change of the durable state until all of it is tried again.
-const STORE_AGAIN_AFTER_S: u64 = 30;
 
 /// From receipt of a charging profile until it is saved, so that a central system that sends one
 /// every few seconds does not wear out the flash (guide 3.4 table 14).
@@ -352,6 +162,8 @@ impl ChargePoint {
             transaction_began: None,
             signing: Signing::default(),
             asking: None,
+            identifiers: Identifiers::new(stored.identifiers),
+            reserving: Reserving::new(stored.reservation),
             deferred: Deferred::default(),
             transfers: Transfers::default(),
             pending: Vec::new(),
@@ -372,6 +184,9 @@ impl ChargePoint {
             registered: stored.registered,
             reporting: Reporting::default(),
             published: Published::default(),
+            firmware: Firmware::new(stored.firmware),
+            uploads: Uploads::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -390,6 +205,9 @@ impl ChargePoint {
                 self.settings.identity.meter_serial_number = serial.and_then(CiString::non_empty);
             }
             Input::IdTagPresented(text) => self.id_tag_presented(&text),
+            Input::VehicleIdentified(mac) => self.vehicle_identified(&mac),
+            Input::ListStored(durable) => self.list_stored(durable),
+            Input::CacheCleared(durable) => self.cache_cleared(durable),
             Input::StopRequested(reason) => self.end_transaction(reason, None),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
@@ -410,6 +228,10 @@ impl ChargePoint {
                 self.configuration_changed(&name, &value);
             }
             Input::StoreFault(fault) => self.take_store_fault(fault),
+            Input::Installer(state) => self.installer_changed(state),
+            Input::InstallerGaveUp => self.installer_gave_up(),
+            Input::FirmwareSignature(valid) => self.signature_checked(valid),
+            Input::UploadEnded { number, outcome } => self.upload_ended(number, outcome),
             Input::Tick => {}
         }
         self.advance();
@@ -427,7 +249,10 @@ impl ChargePoint {
             self.keys_deadline(),
             self.transfers_deadline(),
             self.reporting_deadline(),
+            self.reservation_deadline(),
             self.limit_deadline(),
+            self.firmware_deadline(),
+            self.upload_deadline(),
             self.limit_watch_deadline(),
             self.save_profiles_at,
             self.store_again_at,
@@ -461,6 +286,7 @@ impl ChargePoint {
         self.advance_asking();
         self.advance_session();
         self.apply_availability();
+        self.advance_reservation();
         self.begin_undated_profiles();
         self.publish_levels();
         self.watch_limit();
@@ -468,95 +294,15 @@ impl ChargePoint {
         self.store_again();
         self.sample_meter();
         self.report_status();
+        self.advance_firmware();
+        self.advance_upload();
+        self.tell_notices();
         self.send_next();
         self.advance_reset();
     }
 
-    /// A change of availability waits while an EV is there or a session goes on (guide 3.3.1).
-    fn apply_availability(&mut self) {
-        let busy = self.busy();
-        for (wanted, in_effect) in self
-            .availability
-            .wanted
-            .iter()
-            .zip(&mut self.availability.in_effect)
-        {
-            if *wanted || !busy {
-                *in_effect = *wanted;
-            }
-        }
-    }
-
     fn busy(&self) -> bool {
         self.ev_present() == Some(true) || !matches!(self.session, Session::Idle { .. })
-    }
-
-    fn publish_levels(&mut self) {
-        let permit = self.permit();
-        if let Some(permit) = permit
-            && self.settings.authorises
-            && self.published.permit != Some(permit)
-        {
-            self.published.permit = Some(permit);
-            self.outputs.push(Output::Permit(permit));
-        }
-        let limit = self.limit();
-        if self.published.limit != Some(limit) {
-            self.published.limit = Some(limit);
-            self.outputs.push(Output::Limit(limit));
-        }
-        let operative = self.availability.in_effect == [true, true];
-        if self.published.operative != Some(operative) {
-            self.published.operative = Some(operative);
-            self.outputs.push(Output::Operative(operative));
-        }
-    }
-
-    /// Restarts when all messages are delivered, or when that takes too long: they are stored.
-    fn advance_reset(&mut self) {
-        let Some(by) = self.reset_by else { return };
-        let delivered = !self.link.online() || (self.queue.is_empty() && self.link.idle());
-        let quiet = matches!(self.session, Session::Idle { .. }) && delivered;
-        if quiet || self.now.monotonic >= by {
-            self.reset_by = None;
-            let unstored = self.queue.store_all();
-            self.store(unstored.into_iter().map(Change::PutMessage).collect());
-            self.outputs.push(Output::Reboot);
-        }
-    }
-
-    /// The first success ends a fault; what failed before it must be stored as well.
-    fn take_store_fault(&mut self, fault: Option<Fault>) {
-        let before = std::mem::replace(&mut self.store_fault, fault);
-        self.store_again_at = match fault {
-            Some(_) => Some(self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S)),
-            None => before.map(|_| self.now.monotonic),
-        };
-    }
-
-    /// Catches up on what could not be stored.
-    fn store_again(&mut self) {
-        if self
-            .store_again_at
-            .is_some_and(|at| at <= self.now.monotonic)
-        {
-            self.store_again_at = self
-                .store_fault
-                .map(|_| self.now.monotonic.after_seconds(STORE_AGAIN_AFTER_S));
-            let [station, connector] = self.availability.wanted;
-            let mut changes = vec![Change::Availability { station, connector }];
-            changes.extend(
-                self.transactions
-                    .values()
-                    .cloned()
-                    .map(Change::PutTransaction),
-            );
-            changes.extend(self.queue.all().cloned().map(Change::PutMessage));
-            changes.extend(self.interim.iter().cloned().map(Change::PutInterim));
-            changes.push(Change::Profiles(self.profiles.all().to_vec()));
-            changes.extend(self.registered.then_some(Change::Registered));
-            self.store(changes);
-        }
     }
 
     fn ev_present(&self) -> Option<bool> {
@@ -578,6 +324,7 @@ impl ChargePoint {
             .chain(self.store_fault)
             .chain(full)
             .chain(self.limit_fault())
+            .chain(self.list_conflict())
     }
 
     /// The wall time, never before the start of the transaction: a clock may be put back. Without
@@ -602,18 +349,6 @@ impl ChargePoint {
         );
         self.next_message += 1;
         id
-    }
-
-    /// Changes next to each other become one: they are atomic, and one write to flash.
-    fn store(&mut self, changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
-        }
-        if let Some(Output::Store(last)) = self.outputs.last_mut() {
-            last.extend(changes);
-        } else {
-            self.outputs.push(Output::Store(changes));
-        }
     }
 
     fn note(&mut self, text: impl Into<String>) {

@@ -225,9 +225,7 @@ impl ChargePoint {
     }
 
     fn report(&self, connector: usize) -> Report {
-        let faults = self
-            .faults()
-            .filter(|fault| connector == 1 || fault.report().station);
+        let faults = self.faults().filter(|fault| fault.concerns(connector));
         let error = most_important(faults);
         let blocked = self
             .faults()
@@ -276,6 +274,7 @@ impl ChargePoint {
             Session::Idle { finishing: true } if station.ev_present != Some(false) => {
                 Status::Finishing
             }
+            Session::Idle { .. } if self.reserved() => Status::Reserved,
             // Somebody else authorises: the EVSE's session is all there is.
             Session::Idle { .. } if !self.settings.authorises => {
                 self.session_status(station.session)

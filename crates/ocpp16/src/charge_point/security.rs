@@ -6,7 +6,7 @@ use crate::CallError;
 use crate::message::incoming::security::Security;
 
 impl ChargePoint {
-    pub(super) fn security(&mut self, call: &str, request: &Security) -> Answer {
+    pub(super) fn security(&mut self, _call: &str, request: &Security) -> Answer {
         match request {
             Security::CertificateSigned { .. } => {
                 Err(CallError::not_supported("CertificateSigned"))
@@ -15,11 +15,11 @@ impl ChargePoint {
             Security::GetInstalledCertificateIds(_) => {
                 Err(CallError::not_supported("GetInstalledCertificateIds"))
             }
-            Security::GetLog(request) => self.get_log(call, request),
+            Security::GetLog(request) => self.get_log(request),
             Security::InstallCertificate { .. } => {
                 Err(CallError::not_supported("InstallCertificate"))
             }
-            Security::SignedUpdateFirmware(request) => self.update_signed_firmware(call, request),
+            Security::SignedUpdateFirmware(request) => self.update_signed_firmware(request),
         }
     }
 }

@@ -360,13 +360,16 @@ impl ChargePoint {
             begin_values,
             signed: self.signed_values(),
         };
+        let (reservation_id, reservation_used) = self.use_reservation().unzip();
         self.store(vec![Change::PutTransaction(transaction.clone())]);
+        self.store(reservation_used.into_iter().collect());
         if transaction.told {
             let start = StartTransaction {
                 connector_id: 1,
                 id_tag,
                 meter_start: energy,
                 timestamp: started,
+                reservation_id,
             };
             let message_id = self.message_id();
             let message = self

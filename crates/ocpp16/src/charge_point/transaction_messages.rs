@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use super::ChargePoint;
 use super::link::Kind;
-use crate::ErrorCode;
 use crate::configuration::Key;
-use crate::message::answer::{AuthorizationStatus, Start};
+use crate::message::answer::{IdTagInfo, Start};
 use crate::transaction::{Body, Change};
+use crate::{ErrorCode, IdToken};
 
 impl ChargePoint {
     /// What waits in the queue must survive a crash as soon as it can't be sent at once.
@@ -84,18 +84,36 @@ impl ChargePoint {
         let confirmed = start.as_ref().and_then(|start| {
             let transaction = self.transactions.get_mut(&number)?;
             transaction.central_id = Some(start.transaction_id);
-            transaction.refused = start.id_tag_info.status != AuthorizationStatus::Accepted;
+            transaction.refused = !start.accepted();
+            let info = start.id_tag_info.as_ref();
+            if let Some(parent) = info.and_then(|info| info.parent.clone()) {
+                transaction.parent = Some(parent);
+            }
             Some(Change::PutTransaction(transaction.clone()))
         });
         let deleted = entry
             .stored
             .then_some(Change::DeleteMessage(entry.message.sequence));
         self.store(confirmed.into_iter().chain(deleted).collect());
-        if matches!(entry.message.body, Body::Stop(_)) {
-            self.forget_transaction(number);
+        match (entry.message.body, start) {
+            (Body::Start(message), Some(start)) => {
+                // First: the end of a refused transaction belongs to the same change.
+                self.start_authorization_answered(number, start.id_tag_info.as_ref());
+                self.learn_from_answer(&message.id_tag, start.id_tag_info);
+            }
+            (Body::Stop(message), _) => {
+                self.forget_transaction(number);
+                if let Some(id_tag) = message.id_tag {
+                    self.learn_from_answer(&id_tag, IdTagInfo::decode(payload, remarks));
+                }
+            }
+            (Body::Start(_), None) | (Body::Meter(_), _) => {}
         }
-        if let Some(start) = start {
-            self.start_authorization_answered(number, &start.id_tag_info);
+    }
+
+    fn learn_from_answer(&mut self, id_tag: &IdToken, info: Option<IdTagInfo>) {
+        if let Some(info) = info {
+            self.learn(id_tag, &info);
         }
     }
 

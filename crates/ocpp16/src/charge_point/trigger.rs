@@ -4,34 +4,45 @@ use serde_json::Value;
 
 use super::ChargePoint;
 use super::calls::{Answer, accepted_or_rejected, status};
-use crate::CallError;
 use crate::message::incoming::remote_trigger::{RemoteTrigger, Trigger};
 
 impl ChargePoint {
     pub(super) fn remote_trigger(&mut self, request: &RemoteTrigger) -> Answer {
         match *request {
             RemoteTrigger::TriggerMessage { message, connector } => {
-                Ok(Some(self.trigger(message, connector)))
+                Ok(Some(self.trigger(message, connector, false)))
             }
-            RemoteTrigger::ExtendedTriggerMessage { .. } => {
-                Err(CallError::not_supported("ExtendedTriggerMessage"))
+            RemoteTrigger::ExtendedTriggerMessage { message, connector } => {
+                Ok(Some(self.trigger(message, connector, true)))
             }
         }
     }
 
-    fn trigger(&mut self, message: Option<Trigger>, connector: Option<i64>) -> Value {
+    /// `extended` is with the messages of the security extension.
+    fn trigger(
+        &mut self,
+        message: Option<Trigger>,
+        connector: Option<i64>,
+        extended: bool,
+    ) -> Value {
         let Some(message) = message else {
             return status("NotImplemented");
         };
         let accepted = match (message, connector) {
             (Trigger::BootNotification, _) => self.trigger_boot(),
-            (
-                Trigger::DiagnosticsStatusNotification
-                | Trigger::FirmwareStatusNotification
-                | Trigger::LogStatusNotification
-                | Trigger::SignChargePointCertificate,
-                _,
-            ) => return status("NotImplemented"),
+            (Trigger::DiagnosticsStatusNotification, _) => {
+                self.trigger_diagnostics_status();
+                true
+            }
+            (Trigger::FirmwareStatusNotification, _) => {
+                self.trigger_firmware_status(extended);
+                true
+            }
+            (Trigger::LogStatusNotification, _) => {
+                self.trigger_log_status();
+                true
+            }
+            (Trigger::SignChargePointCertificate, _) => return status("NotImplemented"),
             (Trigger::Heartbeat, _) => {
                 self.trigger_heartbeat();
                 true

@@ -464,6 +464,7 @@ fn own(name: &str) -> Option<&'static Specification> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identifiers::LONGEST_LOCAL_LIST;
     use crate::profile::{MAX_INSTALLED, MAX_PERIODS, MAX_STACK_LEVEL};
 
     #[test]
@@ -488,6 +489,8 @@ mod tests {
         for (key, capacity) in [
             (Key::ChargeProfileMaxStackLevel, MAX_STACK_LEVEL as usize),
             (Key::ChargingScheduleMaxPeriods, MAX_PERIODS),
+            (Key::LocalAuthListMaxLength, LONGEST_LOCAL_LIST),
+            (Key::SendLocalListMaxLength, LONGEST_LOCAL_LIST),
             (Key::MaxChargingProfilesInstalled, MAX_INSTALLED),
             (Key::GetConfigurationMaxKeys, MAX_REQUESTED_KEYS),
             (Key::MeterValuesSampledDataMaxLength, LONGEST_LIST),

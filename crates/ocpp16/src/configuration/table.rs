@@ -443,16 +443,16 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
     )
     .of(Feature::LocalAuthListManagement),
     key(
-        Key::StopTransactionMaxMeterValues,
-        "StopTransactionMaxMeterValues",
-        Form::Range(2, 500),
-        "200",
-    ),
-    key(
         Key::SendMeterPublicKeyOnBootNotification,
         "sendMeterPublicKeyOnBootNotification",
         Form::Boolean,
         "true",
+    ),
+    key(
+        Key::StopTransactionMaxMeterValues,
+        "StopTransactionMaxMeterValues",
+        Form::Range(2, 500),
+        "200",
     ),
     key(
         Key::StopTransactionOnEVSideDisconnect,

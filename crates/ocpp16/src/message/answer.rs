@@ -57,14 +57,39 @@ pub(crate) fn heartbeat_time(
     )
 }
 
-/// `AuthorizationStatus` of OCPP 1.6; an unknown one counts as invalid.
+/// `AuthorizationStatus` of OCPP 1.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AuthorizationStatus {
+pub enum AuthorizationStatus {
+    /// May charge.
     Accepted,
+    /// Must not.
     Blocked,
+    /// Was allowed to.
     Expired,
+    /// Not known.
     Invalid,
+    /// Already charges elsewhere; says nothing about the identifier itself.
     ConcurrentTx,
+}
+
+impl AuthorizationStatus {
+    /// The word of OCPP 1.6.
+    pub fn name(self) -> &'static str {
+        let known = AUTHORIZATION_STATUSES.iter();
+        known
+            .filter(|(_, status)| *status == self)
+            .map(|(name, _)| *name)
+            .next()
+            .unwrap_or("Invalid")
+    }
+
+    /// The status called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut known = AUTHORIZATION_STATUSES.iter();
+        known
+            .find(|(spelling, _)| *spelling == name)
+            .map(|(_, status)| *status)
+    }
 }
 
 /// Their spellings.
@@ -76,33 +101,40 @@ pub(crate) const AUTHORIZATION_STATUSES: [(&str, AuthorizationStatus); 5] = [
     ("ConcurrentTx", AuthorizationStatus::ConcurrentTx),
 ];
 
-/// `IdTagInfo`
+/// `IdTagInfo`: what is known about an identifier.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct IdTagInfo {
+pub struct IdTagInfo {
+    /// Whether its owner may charge.
     pub status: AuthorizationStatus,
+    /// The group that it belongs to.
     pub parent: Option<IdToken>,
-    /// Kept for the authorization cache.
+    /// Not accepted any more from then on.
     pub expiry: Option<Timestamp>,
 }
 
 impl IdTagInfo {
-    /// A missing or unreadable `idTagInfo` is a refusal: nobody gets energy by mistake.
-    pub(crate) fn decode(payload: &Map<String, Value>, remarks: &mut Vec<String>) -> Self {
-        let refused = Self {
-            status: AuthorizationStatus::Invalid,
-            parent: None,
-            expiry: None,
-        };
-        let Some(info) = lenient(Fields::new(payload).object("idTagInfo").map(Some), remarks)
-        else {
-            return refused;
-        };
+    /// `None` where `idTagInfo` or its status is missing or can't be read: whoever asks takes that
+    /// for a refusal, because nobody gets energy by mistake, but nobody remembers it.
+    pub(crate) fn decode(payload: &Map<String, Value>, remarks: &mut Vec<String>) -> Option<Self> {
+        let info = lenient(Fields::new(payload).optional_object("idTagInfo"), remarks)?;
         let status = info.choice("status", &AUTHORIZATION_STATUSES);
-        Self {
-            status: lenient(status.map(Some), remarks).unwrap_or(refused.status),
+        Some(Self {
+            status: lenient(status.map(Some), remarks)?,
             parent: lenient(info.optional_text("parentIdTag"), remarks)
                 .and_then(IdToken::non_empty),
             expiry: lenient(info.optional_timestamp("expiryDate"), remarks),
+        })
+    }
+
+    /// The status at `wall`. What expires is not accepted without a valid time: nobody can tell.
+    pub(crate) fn status_at(&self, wall: Option<Timestamp>) -> AuthorizationStatus {
+        let expired = self
+            .expiry
+            .is_some_and(|expiry| wall.is_none_or(|wall| expiry <= wall));
+        if self.status == AuthorizationStatus::Accepted && expired {
+            AuthorizationStatus::Expired
+        } else {
+            self.status
         }
     }
 }
@@ -111,10 +143,16 @@ impl IdTagInfo {
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub transaction_id: i64,
-    pub id_tag_info: IdTagInfo,
+    pub id_tag_info: Option<IdTagInfo>,
 }
 
 impl Start {
+    /// Whether the central system accepts the user.
+    pub(crate) fn accepted(&self) -> bool {
+        let info = self.id_tag_info.as_ref();
+        info.is_some_and(|info| info.status == AuthorizationStatus::Accepted)
+    }
+
     pub(crate) fn decode(
         payload: &Map<String, Value>,
         remarks: &mut Vec<String>,
@@ -154,11 +192,9 @@ mod tests {
             json!({"transactionId": 7.0, "idTagInfo": {"status": "Accepted", "expiryDate": ""}}),
         );
         let answer = answer.unwrap();
-        assert_eq!(
-            (answer.transaction_id, answer.id_tag_info.status),
-            (7, AuthorizationStatus::Accepted)
-        );
-        assert_eq!((answer.id_tag_info.expiry, remarks), (None, 1));
+        assert!(answer.accepted());
+        let info = answer.id_tag_info.unwrap();
+        assert_eq!((answer.transaction_id, info.expiry, remarks), (7, None, 1));
     }
 
     // covers: OC-036
@@ -177,10 +213,8 @@ mod tests {
             json!({"transactionId": 1, "idTagInfo": 3}),
         ] {
             let (answer, _) = start(payload);
-            assert_eq!(
-                answer.unwrap().id_tag_info.status,
-                AuthorizationStatus::Invalid
-            );
+            let answer = answer.unwrap();
+            assert!(!answer.accepted() && answer.id_tag_info.is_none());
         }
     }
 }

@@ -31,11 +31,14 @@ pub(crate) fn actions() -> impl Iterator<Item = (Feature, &'static str)> {
             FirmwareStatusNotification::ACTION,
         ),
         (Feature::Core, Heartbeat::ACTION),
-        (Feature::Security, LogStatusNotification::ACTION),
+        (Feature::SecurityTransfers, LogStatusNotification::ACTION),
         (Feature::Core, MeterValues::ACTION),
         (Feature::Security, SecurityEventNotification::ACTION),
         (Feature::Security, SignCertificate::ACTION),
-        (Feature::Security, SignedFirmwareStatusNotification::ACTION),
+        (
+            Feature::SecurityTransfers,
+            SignedFirmwareStatusNotification::ACTION,
+        ),
         (Feature::Core, StartTransaction::ACTION),
         (Feature::Core, StatusNotification::ACTION),
         (Feature::Core, StopTransaction::ACTION),
@@ -189,6 +192,9 @@ pub struct StartTransaction {
     pub meter_start: i64,
     /// When it started, not when this was sent.
     pub timestamp: Timestamp,
+    /// The reservation that it used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<i64>,
 }
 
 impl Request for StartTransaction {

@@ -6,6 +6,7 @@
 //!
 //! A broken file is never deleted: it is set aside under another name, and a new one is begun.
 
+pub(crate) mod authorizations;
 mod error;
 mod records;
 
@@ -170,7 +171,7 @@ fn open(path: &Path, uri: &str) -> Result<(Connection, Stored), DatabaseError> {
         ))
         .map_err(Operation::Open.failed())?;
     check(&connection)?;
-    migrate(&mut connection)?;
+    migrate(&mut connection, &MIGRATIONS)?;
     records::keep_to(&mut connection, uri)?;
     let stored = records::load(&connection)?;
     Ok((connection, stored))
@@ -188,15 +189,15 @@ fn check(connection: &Connection) -> Result<(), DatabaseError> {
     }
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), DatabaseError> {
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), DatabaseError> {
     let version: i64 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(Operation::Read.failed())?;
     let done = usize::try_from(version)
         .ok()
-        .filter(|done| *done <= MIGRATIONS.len());
+        .filter(|done| *done <= migrations.len());
     let done = done.ok_or(DatabaseError::TooNew(version))?;
-    for (index, sql) in MIGRATIONS.iter().enumerate().skip(done) {
+    for (index, sql) in migrations.iter().enumerate().skip(done) {
         let failed = Operation::Create.failed();
         let step = connection.transaction().map_err(&failed)?;
         step.execute_batch(&format!("{sql} PRAGMA user_version = {};", index + 1))

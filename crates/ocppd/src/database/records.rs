@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ocpp16::{Change, Stored};
+use ocpp16::{Change, Stored, StoredIdentifiers};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -115,6 +115,12 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         })?,
         None => Vec::new(),
     };
+    // Not worth the transactions of a database that would be set aside.
+    let firmware = value(connection, "firmware")?.and_then(|text| {
+        serde_json::from_str(&text)
+            .inspect_err(|error| tracing::error!("the firmware update is forgotten: {error}"))
+            .unwrap_or_default()
+    });
     let flag = |name: &str, default: bool| {
         Ok(value(connection, name)?.map_or(default, |value| value == "1"))
     };
@@ -126,6 +132,15 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         station_operative: flag("station_operative", true)?,
         connector_operative: flag("connector_operative", true)?,
         registered: flag("registered", false)?,
+        reservation: match value(connection, "reservation")? {
+            Some(text) => serde_json::from_str(&text).map_err(|source| DatabaseError::Record {
+                table: "station",
+                source,
+            })?,
+            None => None,
+        },
+        identifiers: StoredIdentifiers::default(),
+        firmware,
     })
 }
 
@@ -149,7 +164,11 @@ pub(super) fn apply(
             put_value(transaction, "station_operative", digit(*station))?;
             put_value(transaction, "connector_operative", digit(*connector))
         }
+        Change::Reservation(reservation) => {
+            put_value(transaction, "reservation", &json("station", reservation)?)
+        }
         Change::Registered => put_value(transaction, "registered", digit(true)),
+        Change::Firmware(update) => put_value(transaction, "firmware", &json("station", update)?),
         Change::Configuration { name, value } => {
             keys::save(state_dir, name, value).map_err(DatabaseError::Keys)
         }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use ocpp16::{
-    Body, End, Fault, IdToken, Interim, MeterValue, QueuedMessage, StartTransaction, StopReason,
-    Timestamp, Transaction,
+    Body, End, Fault, IdToken, Interim, MeterValue, QueuedMessage, Reservation, StartTransaction,
+    StopReason, Timestamp, Transaction,
 };
 
 use super::*;
@@ -15,6 +15,7 @@ fn message(sequence: u64) -> Change {
         id_tag: IdToken::truncated("driver"),
         meter_start: 1,
         timestamp: Timestamp::EARLIEST_VALID,
+        reservation_id: None,
     };
     let body = Body::Start(start);
     Change::PutMessage(QueuedMessage {
@@ -47,9 +48,21 @@ fn changes_are_there_after_reopening() {
         station: true,
         connector: false,
     };
+    let reservation = Reservation {
+        id: 5,
+        id_tag: IdToken::truncated("owner"),
+        parent: None,
+        expiry: Timestamp::EARLIEST_VALID,
+    };
     apply_to(
         &database,
-        vec![message(1), message(2), Change::Registered, availability],
+        vec![
+            message(1),
+            message(2),
+            Change::Registered,
+            availability,
+            Change::Reservation(Some(reservation.clone())),
+        ],
     )
     .unwrap();
     apply_to(&database, vec![Change::DeleteMessage(1), message(2)]).unwrap();
@@ -63,6 +76,9 @@ fn changes_are_there_after_reopening() {
         [2]
     );
     assert!(stored.registered && stored.station_operative && !stored.connector_operative);
+    assert_eq!(stored.reservation, Some(reservation));
+    apply_to(&database, vec![Change::Reservation(None)]).unwrap();
+    assert_eq!(opened(directory.path(), URI).1.reservation, None);
 }
 
 // covers: OO-013

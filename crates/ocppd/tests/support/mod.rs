@@ -8,6 +8,7 @@
 )]
 
 mod broker;
+pub mod file_server;
 mod mqtt;
 
 use std::fs::File;
@@ -59,6 +60,7 @@ pub struct Bench {
     pub directory: tempfile::TempDir,
     process: Option<Child>,
     environment: Vec<(String, String)>,
+    options: Vec<String>,
     largest_file: Option<u32>,
 }
 
@@ -81,6 +83,7 @@ impl Bench {
             directory,
             process: None,
             environment: Vec::new(),
+            options: Vec::new(),
             largest_file: None,
         };
         bench.configure(uri, ocpp);
@@ -107,6 +110,11 @@ impl Bench {
 
     pub fn environment(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Adds an option of ocppd.
+    pub fn option(&mut self, name: &str, value: &str) {
+        self.options.extend([name.to_owned(), value.to_owned()]);
     }
 
     /// From the next run on no file grows above `blocks` of 512 bytes, as on a full disk.
@@ -147,6 +155,7 @@ impl Bench {
             .arg(self.directory.path())
             .arg("--state-dir")
             .arg(self.directory.path())
+            .args(&self.options)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    MeterPublicKey, Payload, PayloadError, SignedAnswer, SignedRequest, TagStandard, Timestamp,
+    MaybeEmpty, MeterPublicKey, Payload, PayloadError, SignedAnswer, SignedRequest, TagStandard,
+    Timestamp,
 };
 
 macro_rules! json {
@@ -39,6 +40,7 @@ json! {
         public_key} or error", |answer| answer.record.is_some() != answer.error.is_some();
     MeterPublicKey: "JSON {public_key}", |_| true;
     UnlockAnswer: "JSON {id, result: unlocked, failed or not_supported}", |_| true;
+    FirmwareSignature: "JSON {certificate: PEM, signature: Base64}", |_| true;
     RfidTag: "JSON [standard, uid]: ISO14443, ISO15693 or UNKNOWN, and 1 to 20 hex bytes",
         RfidTag::is_valid;
     PhysicalValue: "JSON {Multiplier: -3 to 3, Value: -32768 to 32767, optional Unit: 0 to 6}",
@@ -166,6 +168,19 @@ pub struct UnlockAnswer {
     pub id: String,
     /// How it went.
     pub result: UnlockResult,
+}
+
+/// What a firmware file must be signed with (a topic of ours).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareSignature {
+    /// The signer's certificate in PEM form.
+    pub certificate: String,
+    /// Base64.
+    pub signature: String,
+}
+
+impl MaybeEmpty for FirmwareSignature {
+    const FORM_OR_EMPTY: &'static str = "JSON {certificate: PEM, signature: Base64} or empty";
 }
 
 /// How a request to unlock the plug went.

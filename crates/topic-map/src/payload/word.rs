@@ -190,6 +190,14 @@ words! {
         Failed = "failed",
     }
 
+    /// What the installer found about the signature of a firmware file (a topic of ours).
+    SignatureVerdict {
+        /// By the certificate that came with it, which the manufacturer's root has signed.
+        Valid = "valid",
+        /// By anybody else, or by nobody.
+        Invalid = "invalid",
+    }
+
     /// Requested number of phases.
     PhaseTarget {
         /// One phase.

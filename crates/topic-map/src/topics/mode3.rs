@@ -2,9 +2,9 @@
 
 use crate::{
     AuthorizationResult, Availability, ConfigurationAnswer, ConfigurationChange,
-    ConfigurationRequest, EventLines, MeterError, MeterIdentity, MeterPublicKey, MeterValues,
-    Publisher, RecloserAnswer, RecloserState, RequestId, SessionFault, SessionState, Signal,
-    SignedAnswer, SignedRequest, StopReason, TopicInfo, UnlockAnswer,
+    ConfigurationRequest, EventLines, FirmwareSignature, MeterError, MeterIdentity, MeterPublicKey,
+    MeterValues, Publisher, RecloserAnswer, RecloserState, RequestId, SessionFault, SessionState,
+    Signal, SignatureVerdict, SignedAnswer, SignedRequest, StopReason, TopicInfo, UnlockAnswer,
 };
 
 const SOURCE: &str = "mode3";
@@ -110,6 +110,16 @@ topics! {
     /// The answer to PLUG_LOCK_UNLOCK_REQUEST, within 19 s.
     PLUG_LOCK_UNLOCK_RESULT: Topic<UnlockAnswer> =
         TopicInfo::event("port0/plug_lock/unlock/result", Publisher::Daemon("evsed"), SOURCE);
+
+    /// What the file of FIRMWARE_UPDATE_TARGET_URL must be signed with (OCPP
+    /// SignedUpdateFirmware), published before it as the other targets are; empty: nothing.
+    FIRMWARE_UPDATE_TARGET_SIGNATURE: Topic<Option<FirmwareSignature>> =
+        TopicInfo::event("firmware/update/target/signature", Publisher::Daemon("ocppd"), SOURCE);
+
+    /// What came of FIRMWARE_UPDATE_TARGET_SIGNATURE, after the download and before anything is
+    /// installed. Without `valid` nothing may be installed.
+    FIRMWARE_UPDATE_RESULT_SIGNATURE: Topic<SignatureVerdict> =
+        TopicInfo::event("firmware/update/result/signature", Publisher::Daemon("fwupdated"), SOURCE);
 
     /// Has a key of customer.json written. The value is a text as OCPP writes it: lists with
     /// commas, objects as JSON.

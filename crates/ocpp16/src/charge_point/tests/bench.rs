@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use crate::{
-    BootNotification, Change, ChargePoint, CiString, Configuration, DeciAmperes, EvseSession,
-    Fault, Input, Millis, Output, Reading, Settings, Station, Stored, Time, Timestamp,
+    Boot, BootNotification, CacheChange, Change, ChargePoint, CiString, Configuration, DeciAmperes,
+    EvseSession, Fault, IdTagInfo, Input, ListUpdate, Millis, Output, Reading, Settings, Station,
+    Stored, StoredIdentifiers, Time, Timestamp,
 };
 
 pub struct Bench {
@@ -24,6 +25,9 @@ pub struct Bench {
     evse_heard: bool,
     pub operative: Option<bool>,
     pub others: Vec<Output>,
+    /// Whether list and cache can be stored.
+    pub flash_works: bool,
+    pub reserved: Option<bool>,
     /// What the writer of customer.json answers; `None`: it is silent.
     pub writer: Option<bool>,
 }
@@ -48,9 +52,14 @@ pub fn settings(prefix: &str) -> Settings {
         authorises: true,
         status_delay_ms: 0,
         pluggable: true,
+        autocharge: true,
         recloser: true,
         transfers: Vec::new(),
         hardware_limit: DeciAmperes(320),
+        boot: Boot {
+            id: "first boot".to_owned(),
+            system: "A".to_owned(),
+        },
         offline_after_ms: 120_000,
     }
 }
@@ -99,8 +108,35 @@ pub fn apply(
                 stored.station_operative = station;
                 stored.connector_operative = connector;
             }
+            Change::Reservation(reservation) => stored.reservation = reservation,
             Change::Configuration { name, value } => configured.push((name, value)),
             Change::Registered => stored.registered = true,
+            Change::Firmware(update) => stored.firmware = update.map(|update| *update),
+        }
+    }
+}
+
+fn apply_list(identifiers: &mut StoredIdentifiers, update: &ListUpdate) {
+    identifiers.list_version = update.version;
+    if update.full {
+        identifiers.list.clear();
+    }
+    for entry in &update.entries {
+        let id_tag = entry.id_tag.folded();
+        if !update.full {
+            identifiers.list.retain(|(known, _)| *known != id_tag);
+        }
+        let info = entry.info.clone();
+        identifiers.list.extend(info.map(|info| (id_tag, info)));
+    }
+}
+
+fn apply_cache(cache: &mut Vec<(String, IdTagInfo)>, changes: Vec<CacheChange>) {
+    for change in changes {
+        let (CacheChange::Put(id_tag, _) | CacheChange::Delete(id_tag)) = &change;
+        cache.retain(|(known, _)| known != id_tag);
+        if let CacheChange::Put(id_tag, info) = change {
+            cache.push((id_tag, info));
         }
     }
 }
@@ -139,6 +175,8 @@ impl Bench {
             evse_heard: false,
             operative: None,
             others: Vec::new(),
+            flash_works: true,
+            reserved: None,
             writer: Some(true),
         };
         bench.station(|_| {});
@@ -169,6 +207,12 @@ impl Bench {
         self.expect_silence();
     }
 
+    /// Connected once more, when the central system knows the station already.
+    pub fn connect_again(&mut self) {
+        self.input(Input::SocketOpened);
+        self.drain();
+    }
+
     pub fn accept_boot(&mut self) {
         let time = self.wall().to_string();
         self.answer(
@@ -191,10 +235,25 @@ impl Bench {
 
     pub fn input(&mut self, input: Input) {
         let time = self.time();
+        let mut stored = None;
         let mut written = Vec::new();
         let mut follow = false;
         for output in self.point.handle(time, input) {
             match output {
+                Output::StoreList(update) => {
+                    if self.flash_works {
+                        apply_list(&mut self.stored.identifiers, &update);
+                    }
+                    stored = Some(Input::ListStored(self.flash_works));
+                }
+                Output::StoreCache(changes) => {
+                    apply_cache(&mut self.stored.identifiers.cache, changes)
+                }
+                Output::ClearCache => {
+                    self.stored.identifiers.cache.clear();
+                    stored = Some(Input::CacheCleared(self.flash_works));
+                }
+                Output::Reserved(reserved) => self.reserved = Some(reserved),
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
                 Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
@@ -217,6 +276,8 @@ impl Bench {
                 other @ (Output::IdTagAnswer(_)
                 | Output::Unlock(_)
                 | Output::Recloser(_)
+                | Output::Install(_)
+                | Output::Upload(_)
                 | Output::Sign(_)
                 | Output::TransferRequest { .. }
                 | Output::TransferConfirm { .. }
@@ -231,6 +292,9 @@ impl Bench {
             deadline.is_none_or(|at| at > self.now),
             "a deadline in the past would spin: {deadline:?}"
         );
+        if let Some(stored) = stored {
+            self.input(stored);
+        }
         if let Some(accepted) = self.writer {
             for request in written {
                 self.input(Input::Configured { request, accepted });
@@ -410,6 +474,8 @@ impl Bench {
             evse_heard: false,
             operative: None,
             others: Vec::new(),
+            flash_works: true,
+            reserved: None,
             writer: self.writer,
         }
     }

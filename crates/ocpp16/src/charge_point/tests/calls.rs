@@ -42,7 +42,6 @@ fn only_measurands_that_the_meter_delivers_are_accepted() {
 #[test]
 fn messages_without_effect_have_their_proper_status() {
     let mut bench = Bench::online();
-    assert_eq!(bench.status("ClearCache", json!({})), "Rejected");
     assert_eq!(
         bench.status("DataTransfer", json!({"vendorId": "x", "data": {"y": 1}})),
         "UnknownVendorId"
@@ -71,13 +70,19 @@ fn trigger_message_sends_or_says_why_not() {
         ("MeterValues", None, "Accepted", vec!["MeterValues"]),
         ("MeterValues", Some(1), "Accepted", vec!["MeterValues"]),
         ("MeterValues", Some(2), "Rejected", vec![]),
-        ("FirmwareStatusNotification", None, "NotImplemented", vec![]),
+        (
+            "FirmwareStatusNotification",
+            None,
+            "Accepted",
+            vec!["FirmwareStatusNotification"],
+        ),
         (
             "DiagnosticsStatusNotification",
             None,
-            "NotImplemented",
-            vec![],
+            "Accepted",
+            vec!["DiagnosticsStatusNotification"],
         ),
+        ("LogStatusNotification", None, "NotImplemented", vec![]),
         ("Foo", None, "NotImplemented", vec![]),
     ] {
         assert_eq!(

@@ -172,11 +172,17 @@ impl World {
                     }
                     Output::Permit(permit) => self.permits.push(permit),
                     Output::Send(_)
+                    | Output::StoreList(_)
+                    | Output::StoreCache(_)
+                    | Output::ClearCache
                     | Output::Limit(_)
+                    | Output::Reserved(_)
                     | Output::Operative(_)
                     | Output::IdTagAnswer(_)
                     | Output::Unlock(_)
                     | Output::Recloser(_)
+                    | Output::Install(_)
+                    | Output::Upload(_)
                     | Output::Sign(_)
                     | Output::SetClock(_)
                     | Output::Disconnect

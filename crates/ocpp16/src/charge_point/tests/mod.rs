@@ -1,5 +1,6 @@
 //! The charge point as a whole, against a scripted central system and virtual time.
 
+mod authorization;
 mod bench;
 mod boot;
 mod calls;
@@ -8,13 +9,18 @@ mod data_transfer;
 mod deferred;
 mod field;
 mod field_faults;
+mod firmware;
 mod hostile;
 mod keys;
+mod local_list;
 mod mutation;
 mod profiles;
 mod queue;
 mod records;
+mod reservations;
 mod restart;
 mod signed;
+mod signed_firmware;
 mod status;
 mod transactions;
+mod uploads;

@@ -26,9 +26,12 @@ fn request(bench: &mut Bench) -> SignedRequest {
 fn requests(bench: &mut Bench) -> Vec<SignedRequest> {
     std::mem::take(&mut bench.others)
         .into_iter()
-        .filter_map(|output| match output {
-            Output::Sign(request) => Some(request),
-            _ => None,
+        .filter_map(|output| {
+            if let Output::Sign(request) = output {
+                Some(request)
+            } else {
+                None
+            }
         })
         .collect()
 }

@@ -1,5 +1,4 @@
 //! Profile FirmwareManagement.
-#![allow(dead_code, reason = "not carried out yet")]
 
 use super::{Decoder, Request};
 use crate::Timestamp;

@@ -1,5 +1,4 @@
 //! Profile LocalAuthListManagement.
-#![allow(dead_code, reason = "not carried out yet")]
 
 use super::{Decoder, Request};
 use crate::decode::Fields;
@@ -14,18 +13,22 @@ pub(crate) enum LocalList {
 }
 
 /// `SendLocalList.req`
-#[derive(Clone, Debug)]
-pub(crate) struct ListUpdate {
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListUpdate {
+    /// Of the list after the update.
     pub version: i64,
     /// Whether the entries replace the list; otherwise they change it.
     pub full: bool,
+    /// In their order; a later one for the same identifier counts.
     pub entries: Vec<LocalEntry>,
 }
 
 /// `AuthorizationData`: without `info` the entry is to be removed.
-#[derive(Clone, Debug)]
-pub(crate) struct LocalEntry {
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalEntry {
+    /// Whom it is about.
     pub id_tag: IdToken,
+    /// What holds from now on.
     pub info: Option<IdTagInfo>,
 }
 

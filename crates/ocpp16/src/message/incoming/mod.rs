@@ -39,14 +39,18 @@ pub(crate) enum Request {
 type Decoder = fn(&Fields<'_>) -> Result<Request, CallError>;
 
 /// All actions that a central system may request, by the feature that they belong to.
-const ACTIONS: [(Feature, &[(&str, Decoder)]); 8] = [
+const ACTIONS: [(Feature, &[(&str, Decoder)]); 9] = [
     (Feature::Core, &self::core::ACTIONS),
     (Feature::FirmwareManagement, &firmware_management::ACTIONS),
     (Feature::LocalAuthListManagement, &local_list::ACTIONS),
     (Feature::RemoteTrigger, &remote_trigger::ACTIONS),
     (Feature::Reservation, &reservation::ACTIONS),
-    (Feature::Security, &remote_trigger::EXTENDED_ACTIONS),
     (Feature::Security, &security::ACTIONS),
+    (
+        Feature::SecurityTransfers,
+        &remote_trigger::EXTENDED_ACTIONS,
+    ),
+    (Feature::SecurityTransfers, &security::TRANSFER_ACTIONS),
     (Feature::SmartCharging, &smart_charging::ACTIONS),
 ];
 

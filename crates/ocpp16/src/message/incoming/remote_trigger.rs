@@ -14,7 +14,6 @@ pub(crate) enum RemoteTrigger {
         connector: Option<i64>,
     },
     /// The same, with the messages of the security extension.
-    #[allow(dead_code, reason = "not carried out yet")]
     ExtendedTriggerMessage {
         message: Option<Trigger>,
         connector: Option<i64>,

@@ -1,5 +1,4 @@
 //! Profile Reservation.
-#![allow(dead_code, reason = "not carried out yet")]
 
 use super::{Decoder, Request};
 use crate::{IdToken, Timestamp};

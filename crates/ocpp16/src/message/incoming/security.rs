@@ -106,7 +106,7 @@ const USES: [(&str, CertificateUse); 2] = [
     ),
 ];
 
-pub(super) const ACTIONS: [(&str, Decoder); 6] = [
+pub(super) const ACTIONS: [(&str, Decoder); 4] = [
     ("CertificateSigned", |fields| {
         let chain = fields.string("certificateChain", LONGEST_CHAIN)?;
         Ok(Request::Security(Security::CertificateSigned { chain }))
@@ -133,6 +133,15 @@ pub(super) const ACTIONS: [(&str, Decoder); 6] = [
             certificate_use,
         )))
     }),
+    ("InstallCertificate", |fields| {
+        Ok(Request::Security(Security::InstallCertificate {
+            certificate_use: fields.choice("certificateType", &USES)?,
+            certificate: fields.string("certificate", LONGEST_CERTIFICATE)?,
+        }))
+    }),
+];
+
+pub(super) const TRANSFER_ACTIONS: [(&str, Decoder); 2] = [
     ("GetLog", |fields| {
         let kinds = [
             ("DiagnosticsLog", LogKind::Diagnostics),
@@ -148,12 +157,6 @@ pub(super) const ACTIONS: [(&str, Decoder); 6] = [
             oldest: log.optional_timestamp("oldestTimestamp")?,
             latest: log.optional_timestamp("latestTimestamp")?,
         })))
-    }),
-    ("InstallCertificate", |fields| {
-        Ok(Request::Security(Security::InstallCertificate {
-            certificate_use: fields.choice("certificateType", &USES)?,
-            certificate: fields.string("certificate", LONGEST_CERTIFICATE)?,
-        }))
     }),
     ("SignedUpdateFirmware", |fields| {
         let firmware = fields.object("firmware")?;
