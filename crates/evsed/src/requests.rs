@@ -45,6 +45,10 @@ impl Requests {
 
     /// The request of `message`, if it holds one.
     pub(crate) fn translate(&mut self, message: &Message) -> Option<Request> {
+        if message.on(&BLACK_BOX_REQUEST).is_some() {
+            // Not for the machine, see [`Self::wants_black_box`].
+            return None;
+        }
         let request = self.request(message);
         self.complaints.sift(&message.topic, request)
     }
