@@ -37,9 +37,16 @@ fn swipe_until(bench: &Bench, reached: impl Fn(&str) -> bool) {
     let deadline = Instant::now() + LATER;
     loop {
         bench.swipe(TAG);
-        let done = bench.observer.wait(Duration::from_secs(3), |last| {
-            last.get(SESSION).is_some_and(|state| reached(state))
-        });
+        let wait = |patience, wanted: &dyn Fn(&str) -> bool| {
+            bench.observer.wait(patience, |last| {
+                last.get(SESSION).is_some_and(|state| wanted(state))
+            })
+        };
+        // A second swipe would end what a station that was held up has begun.
+        let done = wait(Duration::from_secs(3), &reached)
+            || (wait(Duration::ZERO, &|state| state == "faulted")
+                && wait(LATER, &|state| state != "faulted")
+                && wait(SOON, &reached));
         if done {
             return;
         }

@@ -405,10 +405,10 @@ mod tests {
 
     #[test]
     fn what_the_host_keeps_proves_nothing_for_the_board() {
-        assert!(row("memory of all").ends_with("| 5.0 MiB | 1 | open: a budget of the board |"));
+        assert!(row("memory of all").ends_with("| 6.0 MiB | 1 | open: a budget of the board |"));
         let cpu = row("CPU of all daemons, idle");
         assert!(
-            cpu.contains("| 2.50 % of a core of this host | 30 s | open"),
+            cpu.contains("| 3.00 % of a core of this host | 30 s | open"),
             "{cpu}"
         );
     }
@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn writes_are_of_all_daemons_and_one_transaction() {
-        assert!(row("written while idle").ends_with("| 20480 bytes | 30 s | over budget |"));
-        assert!(row("written per transaction").ends_with("| 6.8 kB | 3 | within budget |"));
+        assert!(row("written while idle").ends_with("| 24576 bytes | 30 s | over budget |"));
+        assert!(row("written per transaction").ends_with("| 8.2 kB | 3 | within budget |"));
     }
 }
