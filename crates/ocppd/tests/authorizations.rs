@@ -183,6 +183,16 @@ fn the_list_decides_while_the_central_system_is_away() {
         !permits.is_empty()
     });
     bench.mqtt.station("connected", "B");
+    // A card that comes before ocppd listens is lost.
+    let mut shown = None::<Instant>;
+    until("a card is seen", || {
+        if shown.is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
+            shown = Some(Instant::now());
+            bench.mqtt.tag("0BADBEEF");
+        }
+        let answers = bench.mqtt.history("port0/session/authorization_result");
+        !answers.is_empty()
+    });
     for user in ["0BADCAFE", "0A01", "0A02"] {
         bench.mqtt.forget();
         bench.mqtt.tag(user);
