@@ -67,7 +67,8 @@ pub struct Plan {
     pub calls: usize,
     /// MeterValues within a transaction.
     pub meter_values: usize,
-    /// Messages that wait for the central system's return.
+    /// Messages that wait for the central system's return; two for each of the 336 transactions
+    /// that may wait at most.
     pub queued: usize,
     /// Transactions whose writes are counted.
     pub transactions: usize,
@@ -89,7 +90,7 @@ impl Plan {
         profiles: 500,
         calls: 10_000,
         meter_values: 1000,
-        queued: 1000,
+        queued: 670,
         transactions: 3,
         transaction: Duration::from_secs(25),
         window: Duration::from_secs(30),
