@@ -4,6 +4,7 @@
 //! sends is either a value of the form or an error that names the form.
 
 mod current;
+mod data_transfer;
 mod instant;
 mod number;
 mod signed;
@@ -12,6 +13,7 @@ mod text;
 mod word;
 
 pub use current::{CurrentLimit, OfferedCurrent, WholeAmperes, WholeCurrentLimit};
+pub use data_transfer::*;
 pub use instant::Timestamp;
 pub use number::*;
 pub use signed::*;
