@@ -6,9 +6,10 @@
     reason = "a test ends where it fails"
 )]
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
-use hil_tests::{Bench, LATER, SOON, Settings, StrictCentralSystem, trace_directory};
+use hil_tests::{Bench, LATER, SOON, Settings, StrictCentralSystem, judges, trace_directory};
 use serde_json::{Value, json};
 
 const PWM: &str = "port0/ci/charge/pwm/status";
@@ -124,21 +125,57 @@ fn who_may_charge(central: &mut StrictCentralSystem) {
     status(central, "Available");
 }
 
-/// Both kinds of upload, to a port where nobody listens, tried once.
+/// A server that takes files, written by others; killed when dropped.
+struct FileServer {
+    process: Child,
+    location: String,
+    _folder: tempfile::TempDir,
+}
+
+impl FileServer {
+    fn start() -> Self {
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../crates/ocppd/tests/support/file_server.py"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(judges());
+        command.args([script, "http"]).arg(folder.path());
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut port)
+            .unwrap();
+        Self {
+            process,
+            location: format!("http://user:se%2Bcret@localhost:{}/", port.trim()),
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for FileServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Both kinds of upload.
 fn uploads(central: &mut StrictCentralSystem) {
-    let location = "ftp://127.0.0.1:1/";
-    let failed = |status: &'static str| move |event: &Value| event["payload"]["status"] == status;
+    let server = FileServer::start();
+    let told = |status: &'static str| move |event: &Value| event["payload"]["status"] == status;
     central.mark();
-    let diagnostics = json!({ "location": location, "retries": 1 });
+    let diagnostics = json!({ "location": server.location, "retries": 1 });
     let answer = central.call("GetDiagnostics", diagnostics, SOON);
     assert!(answer["fileName"].is_string(), "{answer}");
-    central.expect("diagnostics", failed("UploadFailed"), LATER);
+    central.expect("diagnostics", told("Uploaded"), LATER);
     let log = json!({
         "logType": "SecurityLog", "requestId": 5, "retries": 1,
-        "log": { "remoteLocation": location }
+        "log": { "remoteLocation": server.location }
     });
     accepted(central, "GetLog", log);
-    central.expect("log", failed("UploadFailure"), LATER);
+    central.expect("log", told("Uploaded"), LATER);
 }
 
 /// Calls whose answer depends on what the station has.

@@ -19,24 +19,27 @@ const { buildSessionTimeline, detectFailures, parseTrace } = await import(
   pathToFileURL(join(toolkit, "dist/core/index.js"))
 );
 
-// The station's conduct, whatever the test does to it.
+// The station's conduct, whatever the test does to it. A start without a boot is none: what
+// was started offline is told to a central system that itself was restarted meanwhile.
 const CONDUCT = new Set([
   "HEARTBEAT_INTERVAL_VIOLATION",
   "INVALID_STOP_REASON",
   "METER_VALUE_ANOMALY",
   "SLOW_RESPONSE",
   "STATUS_TRANSITION_VIOLATION",
-  "UNEXPECTED_START",
   "UNREADABLE",
 ]);
 // What even an undisturbed run does: no test has a minute for a session, or five
 // between two boots.
 const IMPATIENCE = new Set(["REPEATED_BOOT_NOTIFICATION", "SUSPICIOUS_SESSION_DURATION"]);
 
+const CALL = 2;
+const TRIGGERS = new Set(["TriggerMessage", "ExtendedTriggerMessage"]);
+
 function judge(name, lines) {
   const isUndisturbed = name.startsWith("strict-");
   const entries = lines.filter(Boolean).map(JSON.parse);
-  const judged = entries.filter((entry) => !entry.hostile);
+  const judged = withoutTriggeredHeartbeats(entries.filter((entry) => !entry.hostile));
   const whole = failuresOf(judged).filter(
     (failure) => failure.code !== "STATUS_TRANSITION_VIOLATION",
   );
@@ -52,6 +55,22 @@ function judge(name, lines) {
     return isUndisturbed ? !IMPATIENCE.has(failure.code) : CONDUCT.has(failure.code);
   });
   return { frames: judged.length, complaints };
+}
+
+// A Heartbeat that was asked for keeps no interval.
+function withoutTriggeredHeartbeats(entries) {
+  let triggers = 0;
+  const triggered = new Set();
+  return entries.filter(({ connection, message }) => {
+    if (!Array.isArray(message)) return true;
+    const [kind, id, action, payload] = message;
+    if (kind !== CALL) return !triggered.has(`${connection} ${id}`);
+    if (TRIGGERS.has(action) && payload?.requestedMessage === "Heartbeat") triggers += 1;
+    if (action !== "Heartbeat" || triggers === 0) return true;
+    triggers -= 1;
+    triggered.add(`${connection} ${id}`);
+    return false;
+  });
 }
 
 function failuresOf(entries) {
