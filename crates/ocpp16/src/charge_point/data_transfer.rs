@@ -169,7 +169,7 @@ impl ChargePoint {
     pub(super) fn transfer_requested(&mut self, service: String, id: String, transfer: Transfer) {
         let trouble = if !self.link.online() {
             Some("the central system is not connected")
-        } else if self.transfers.to_central.len() >= MOST_PENDING || self.link.crowded() {
+        } else if self.transfers.to_central.len() >= MOST_PENDING || !self.link.has_room(1) {
             Some("too many messages wait for the central system")
         } else {
             None
