@@ -42,8 +42,9 @@ const GOOD_AFTER: Duration = Duration::from_secs(30);
 const TLS_PROFILE: u8 = 2;
 /// From this one on a certificate proves who the station is, and no password.
 const CERTIFICATE_PROFILE: u8 = 3;
-/// Frames that may wait for the loop before the socket is no longer read.
-const WAITING_FRAMES: usize = 64;
+/// Frames that may wait for the loop before the socket is no longer read; each may be one of the
+/// largest.
+const WAITING_FRAMES: usize = 4;
 
 /// What happened to the connection.
 #[derive(Debug)]
