@@ -156,11 +156,15 @@ impl ChargePoint {
                 self.answer_call(id, status("Rejected"));
             }
             TransferAnswer::Error {
-                code, description, ..
+                code,
+                description,
+                details,
             } => {
                 let error = CallError::new(ErrorCode::named(&code), description);
-                self.outputs
-                    .push(Output::Send(frame::call_error(id, &error)));
+                // OCPP-J allows an object only.
+                let details = details.as_object().cloned().unwrap_or_default();
+                let text = frame::call_error_with_details(id, &error, details);
+                self.outputs.push(Output::Send(text));
             }
         }
     }
