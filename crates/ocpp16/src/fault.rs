@@ -78,17 +78,22 @@ pub enum Fault {
     Evse,
 }
 
+/// Priority of the persistence errors in guide table 3.
+const PERSISTENCE: u8 = 15;
+
 /// How a fault is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FaultReport {
     pub code: StatusErrorCode,
     /// `vendorErrorCode`; empty where the guide has none.
     pub vendor_code: &'static str,
+    /// `info`: what it means, in at most 50 characters.
+    pub info: &'static str,
     /// The smallest is reported; those without a number in the guide come last.
     pub priority: u8,
     /// Whether the station as a whole (connector 0) reports it too.
     pub station: bool,
-    /// Whether no charging is possible, which makes the connector `Faulted`.
+    /// Whether no charge can begin, which makes a connector without one `Faulted`.
     pub blocks: bool,
 }
 
@@ -107,11 +112,12 @@ impl Fault {
         let row = |code, vendor_code, priority, station, blocks| FaultReport {
             code,
             vendor_code,
+            info: self.info(),
             priority,
             station,
             blocks,
         };
-        let persistence = |vendor_code| row(Code::OtherError, vendor_code, 15, true, true);
+        let persistence = |vendor_code| row(Code::OtherError, vendor_code, PERSISTENCE, true, true);
         match self {
             Self::Contactor => row(Code::PowerSwitchFailure, "", 1, false, true),
             Self::PlugLockMotorCapNotCharged => row(
@@ -206,6 +212,57 @@ impl Fault {
                 | Self::PersistenceUpdateFailed
                 | Self::PersistenceInsertFailed
         )
+    }
+
+    /// Whether a running charge goes on, and only a new one can't begin: the guide says "not
+    /// possible" where it says "interrupted" of others (3.3.4.7 to 10 and 17 to 32).
+    pub(crate) fn spares_a_running_charge(self) -> bool {
+        let report = self.report();
+        report.code == StatusErrorCode::PowerMeterFailure
+            || (report.priority == PERSISTENCE && !self.interrupts())
+    }
+
+    /// The description in guide 3.3.4.
+    const fn info(self) -> &'static str {
+        match self {
+            Self::Contactor => "contactor feedback differs from the expected state",
+            Self::PlugLockMotorCapNotCharged => "motor capacitor not charged in time",
+            Self::PlugLockMotorUnexpectedOpen => "feedback open while it should be closed",
+            Self::PlugLockMotorUnexpectedClose => "feedback closed while it should be open",
+            Self::PlugLockCannotLock => "no 'locked' feedback after driving",
+            Self::PlugLockCannotUnlock => "no 'unlocked' feedback after driving",
+            Self::MeterCommunication => "meter does not answer",
+            Self::MeterInternal => "internal error in meter handling",
+            Self::MeterIdle => "meter error while idle",
+            Self::MeterActive => "meter error while active",
+            Self::Reader => "RFID reader does not answer",
+            Self::SpuriousRcdError => "RCD tripped outside charging and testing",
+            Self::RcdTestError => "RCD self-test failed",
+            Self::RcdGroundFailure => "RCD tripped during a charging session",
+            Self::EmergencyShutdown => "emergency input asserted",
+            Self::RcdRecloserFailure => "recloser does not answer",
+            Self::PersistenceOpenFailed
+            | Self::PersistenceReadOnly
+            | Self::PersistenceTransactionFailed
+            | Self::PersistenceUnlinkDenied
+            | Self::PersistenceInvalidType
+            | Self::PersistenceClearError
+            | Self::PersistencePrepareFailed
+            | Self::PersistenceUpdateFailed
+            | Self::PersistenceCreateFailed
+            | Self::PersistenceInsertFailed
+            | Self::PersistenceDeleteFailed => "local database subsystem reported an error",
+            Self::PersistenceTooManyTransactions => {
+                "maximum number of offline transactions reached"
+            }
+            Self::LocalListConflict => "Authorize.conf contradicts the local list",
+            Self::ProximityNoCable => "no proximity pilot",
+            Self::ProximityInvalid => "proximity pilot value invalid",
+            Self::ProximityChanged => "proximity pilot changed during a charge",
+            Self::Ventilation => "the EV needs ventilation, and there is none",
+            Self::ChargingLimitNotApplied => "the EVSE offers more than the limit",
+            Self::Evse => "the EVSE is out of order",
+        }
     }
 }
 
@@ -381,6 +438,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_running_charge_goes_on_where_the_guide_does_not_say_interrupted() {
+        for fault in ALL {
+            // The meter's and the persistence errors are told by ocppd, the others by the EVSE,
+            // which then says itself that nothing is charged.
+            let name = format!("{fault:?}");
+            let interrupts = ["PrepareFailed", "UpdateFailed", "InsertFailed"];
+            let spared = name.starts_with("Meter")
+                || (name.starts_with("Persistence")
+                    && !interrupts.iter().any(|end| name.ends_with(end)));
+            assert_eq!(fault.spares_a_running_charge(), spared, "{name}");
+        }
+    }
+
     // covers: OS-004, OS-017
     #[test]
     fn of_each_pair_the_smaller_priority_number_is_reported() {
@@ -392,7 +463,11 @@ mod tests {
                     first.report().priority.min(second.report().priority)
                 );
             }
-            assert!(first.report().vendor_code.chars().count() <= 50);
+            let FaultReport {
+                vendor_code, info, ..
+            } = first.report();
+            assert!(vendor_code.chars().count() <= 50, "{vendor_code}");
+            assert!((1..=50).contains(&info.chars().count()), "{info}");
         }
     }
 }

@@ -232,14 +232,22 @@ pub(crate) fn call_result(id: &str, payload: Value) -> String {
 
 /// The text of a CALLERROR; the description is cut to the 255 characters that OCPP-J allows.
 pub(crate) fn call_error(id: &str, error: &CallError) -> String {
+    call_error_with_details(id, error, Map::new())
+}
+
+/// The same with details.
+pub(crate) fn call_error_with_details(
+    id: &str,
+    error: &CallError,
+    details: Map<String, Value>,
+) -> String {
     let description = CiString::<255>::truncated(&error.description);
-    let details = Value::Object(Map::new());
     Value::Array(vec![
         4.into(),
         id.into(),
         error.code.name().into(),
         description.as_str().into(),
-        details,
+        details.into(),
     ])
     .to_string()
 }

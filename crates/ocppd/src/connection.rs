@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use ocpp16::{Access, CertificateUse, SecurityEventKind};
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -30,6 +31,11 @@ use crate::tls::{self, TlsError, Trust};
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
 /// A peer that does not take a frame for so long is gone.
 const SEND_LIMIT: Duration = Duration::from_secs(20);
+/// A dead link must show without pings, too, which are off by default: after so much silence TCP
+/// asks the peer, again and again, and gives up what the peer has not acknowledged for so long.
+const ASK_AFTER: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(60);
 /// The largest message that is taken; longer ones end the connection. A list of 10 000 users with
 /// group and expiry date has about 1.6 MB.
 const LARGEST_MESSAGE: usize = 2 << 20;
@@ -42,8 +48,9 @@ const GOOD_AFTER: Duration = Duration::from_secs(30);
 const TLS_PROFILE: u8 = 2;
 /// From this one on a certificate proves who the station is, and no password.
 const CERTIFICATE_PROFILE: u8 = 3;
-/// Frames that may wait for the loop before the socket is no longer read.
-const WAITING_FRAMES: usize = 64;
+/// Frames that may wait for the loop before the socket is no longer read; each may be one of the
+/// largest.
+const WAITING_FRAMES: usize = 4;
 
 /// What happened to the connection.
 #[derive(Debug)]
@@ -242,11 +249,9 @@ impl<'a> Attempt<'a> {
 
     async fn shake_hands(&self) -> Result<Socket, ConnectError> {
         let address = &self.address;
-        let tcp = TcpStream::connect((address.host.as_str(), address.port))
+        let tcp = dial(&address.host, address.port)
             .await
             .map_err(ConnectError::Tcp)?;
-        // A limit of the central system must not wait for more bytes.
-        tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
         let stream: Box<dyn Stream> = if address.secure {
             Box::new(self.secure(tcp).await?)
         } else {
@@ -301,6 +306,19 @@ impl<'a> Attempt<'a> {
             None => self.address.authorization.clone(),
         }
     }
+}
+
+async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+    let tcp = TcpStream::connect((host, port)).await?;
+    // A limit of the central system must not wait for more bytes.
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(&tcp);
+    let ask = TcpKeepalive::new()
+        .with_time(ASK_AFTER)
+        .with_interval(ASK_AGAIN);
+    socket.set_tcp_keepalive(&ask)?;
+    socket.set_tcp_user_timeout(Some(ACKNOWLEDGE_LIMIT))?;
+    Ok(tcp)
 }
 
 /// Serves one connection to its end; the reason for the end.
@@ -388,5 +406,19 @@ mod tests {
         let waits: Vec<Duration> = (0..100).map(|_| jitter(wait)).collect();
         assert!(waits.iter().all(|one| (wait / 2..=wait).contains(one)));
         assert!(waits.iter().any(|one| *one != waits[0]));
+    }
+
+    // What the kernel makes of it takes a minute and a link that swallows packets.
+    #[tokio::test]
+    async fn a_dead_link_shows_within_two_minutes_without_pings() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tcp = dial("127.0.0.1", port).await.unwrap();
+        let socket = SockRef::from(&tcp);
+        assert!(socket.keepalive().unwrap());
+        let asks = socket.tcp_keepalive_time().unwrap() + socket.tcp_keepalive_interval().unwrap();
+        // The user time-out ends the asking, too, at the first question after it.
+        let silence = socket.tcp_user_timeout().unwrap().unwrap();
+        assert!(asks >= silence && asks <= Duration::from_secs(120));
     }
 }

@@ -48,9 +48,11 @@ enum Source {
     Meter,
     MeterDaemon,
     Reader,
+    ReaderDaemon,
     Rcd,
     Emergency,
     Recloser,
+    RecloserDaemon,
     Proximity,
     Session,
     EvseDaemon,
@@ -59,6 +61,7 @@ enum Source {
 /// Daemons whose states are worthless once they are gone.
 const EVSE_DAEMON: &str = "evsed";
 const METER_DAEMON: &str = "meteringd";
+const READER_DAEMON: &str = "rfidd";
 const RECLOSER_DAEMON: &str = "recloserd";
 
 impl Levels {
@@ -73,7 +76,9 @@ impl Levels {
             (meter, Source::Meter),
             (meter, Source::MeterDaemon),
             (reader, Source::Reader),
+            (reader, Source::ReaderDaemon),
             (recloser, Source::Recloser),
+            (recloser, Source::RecloserDaemon),
         ];
         let absent = sources.into_iter().filter(|(is_there, _)| !is_there);
         Self {
@@ -214,7 +219,12 @@ impl Levels {
                     Source::MeterDaemon,
                     raised(!available, Fault::MeterCommunication),
                 ),
-                RECLOSER_DAEMON => self.recloser_daemon = available,
+                READER_DAEMON => self.set(Source::ReaderDaemon, raised(!available, Fault::Reader)),
+                RECLOSER_DAEMON => {
+                    self.recloser_daemon = available;
+                    let fault = raised(!available, Fault::RcdRecloserFailure);
+                    self.set(Source::RecloserDaemon, fault);
+                }
                 _ => {}
             }
         }

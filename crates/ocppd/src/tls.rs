@@ -13,7 +13,7 @@ use rustls::{
     PeerIncompatible, RootCertStore, SignatureScheme,
 };
 
-use crate::certificates::Identity;
+use crate::certificates::{Identity, is_valid_at};
 
 /// 2024-01-01T00:00:00Z: a clock that shows less was never set.
 const EARLIEST_VALID_S: u64 = 1_704_067_200;
@@ -178,6 +178,10 @@ impl Trusted {
             .any(|installed| installed == end_entity)
         {
             rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+            let clock_is_set = now.as_secs() >= EARLIEST_VALID_S;
+            if clock_is_set && !is_valid_at(end_entity, now.as_secs()) {
+                return Err(Error::InvalidCertificate(CertificateError::Expired));
+            }
             return Ok(ServerCertVerified::assertion());
         }
         // An unset clock must not lock the station out of its time source: then validity is
@@ -337,6 +341,11 @@ mod tests {
             "central.example",
             IN_2026
         ));
+        // It holds from 2025 to 2040.
+        for (now_s, trusted_then) in [(60, true), (1_710_000_000, false), (2_300_000_000, false)] {
+            let is_trusted = verify(&trusted, &installed, "central.example", now_s);
+            assert_eq!(is_trusted, trusted_then, "{now_s}");
+        }
     }
 
     // covers: TLS-006

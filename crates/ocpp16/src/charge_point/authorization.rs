@@ -43,6 +43,10 @@ enum Verdict {
 impl ChargePoint {
     /// A user presented `text` at the station.
     pub(super) fn id_tag_presented(&mut self, text: &str) {
+        if !self.settings.authorises {
+            // Whoever authorises answers; a refusal of ours would come first and be shown.
+            return self.note("identifier left to others: user_authentication is not ocpp");
+        }
         let Ok(id_tag) = IdToken::new(text) else {
             self.outputs.push(Output::IdTagAnswer(false));
             return self.warn("identifier ignored: it has more than 20 characters");
@@ -70,7 +74,8 @@ impl ChargePoint {
             return self.warn("vehicle ignored: its MAC address is too long");
         };
         let idle = matches!(self.session, Session::Idle { .. });
-        if self.settings.autocharge && idle && self.asking.is_none() {
+        let ours = self.settings.authorises && self.settings.autocharge;
+        if ours && idle && self.asking.is_none() {
             self.start_by_tag(id_tag);
         }
     }

@@ -156,11 +156,15 @@ impl ChargePoint {
                 self.answer_call(id, status("Rejected"));
             }
             TransferAnswer::Error {
-                code, description, ..
+                code,
+                description,
+                details,
             } => {
                 let error = CallError::new(ErrorCode::named(&code), description);
-                self.outputs
-                    .push(Output::Send(frame::call_error(id, &error)));
+                // OCPP-J allows an object only.
+                let details = details.as_object().cloned().unwrap_or_default();
+                let text = frame::call_error_with_details(id, &error, details);
+                self.outputs.push(Output::Send(text));
             }
         }
     }
@@ -169,7 +173,7 @@ impl ChargePoint {
     pub(super) fn transfer_requested(&mut self, service: String, id: String, transfer: Transfer) {
         let trouble = if !self.link.online() {
             Some("the central system is not connected")
-        } else if self.transfers.to_central.len() >= MOST_PENDING || self.link.crowded() {
+        } else if self.transfers.to_central.len() >= MOST_PENDING || !self.link.has_room(1) {
             Some("too many messages wait for the central system")
         } else {
             None

@@ -122,6 +122,8 @@ impl ChargePoint {
             }
         };
         if !is_pem(&request.signing_certificate) {
+            let kind = SecurityEventKind::InvalidFirmwareSigningCertificate;
+            self.raise_seldom(kind, "it is no PEM");
             return Ok(Some(status("InvalidCertificate")));
         }
         if self.firmware.busy() {

@@ -93,9 +93,9 @@ impl Link {
         !self.open || (self.outstanding.is_none() && self.optional.is_empty())
     }
 
-    /// Whether one more optional message would be dropped.
-    pub(super) fn crowded(&self) -> bool {
-        self.optional.len() >= LONGEST_WAIT
+    /// Whether so many more optional messages may wait.
+    pub(super) fn has_room(&self, messages: usize) -> bool {
+        self.optional.len() + messages <= LONGEST_WAIT
     }
 
     pub(super) fn accepted(&self) -> bool {
@@ -256,7 +256,10 @@ impl ChargePoint {
                 .optional
                 .retain(|waiting| waiting.kind != kind || waiting.triggered);
         }
-        if kind != Kind::Authorize && self.link.crowded() {
+        // Few, and nothing would make up for one that is lost.
+        let must_wait = matches!(kind, Kind::Authorize | Kind::Boot | Kind::SignCertificate)
+            || (matches!(kind, Kind::Status { .. }) && !triggered);
+        if !must_wait && !self.link.has_room(1) {
             return self.warn(format!(
                 "{} dropped: the central system is too slow",
                 R::ACTION

@@ -227,9 +227,12 @@ impl ChargePoint {
     fn report(&self, connector: usize) -> Report {
         let faults = self.faults().filter(|fault| fault.concerns(connector));
         let error = most_important(faults);
-        let blocked = self
-            .faults()
-            .any(|fault| fault.report().blocks && (connector == 1 || fault.report().station));
+        let charges = self.energy_may_flow();
+        let blocked = self.faults().any(|fault| {
+            fault.report().blocks
+                && !(charges && fault.spares_a_running_charge())
+                && (connector == 1 || fault.report().station)
+        });
         let [station_operative, connector_operative] = self.availability.in_effect;
         let operative = station_operative && (connector == 0 || connector_operative);
         let status = if !operative {
@@ -247,6 +250,16 @@ impl ChargePoint {
             status,
             error: error.or(unnamed),
         }
+    }
+
+    /// Whether a charge is under way, whoever permitted it.
+    fn energy_may_flow(&self) -> bool {
+        self.station.as_ref().is_some_and(|station| {
+            matches!(
+                station.session,
+                EvseSession::Charging | EvseSession::SuspendedEv | EvseSession::SuspendedEvse
+            )
+        })
     }
 
     /// The state of an operative connector without a blocking fault.
@@ -329,6 +342,10 @@ impl ChargePoint {
         if let Some(told) = self.reporting.told.get_mut(connector) {
             *told = Some((report, self.now.monotonic));
         }
+        let vendor_error_code = report
+            .error
+            .and_then(|error| CiString::truncated(error.vendor_code).non_empty());
+        let vendor = self.settings.identity.charge_point_vendor.as_str();
         let message = StatusNotification {
             connector_id: u8::try_from(connector).unwrap_or(0),
             error_code: report
@@ -336,9 +353,11 @@ impl ChargePoint {
                 .map_or(StatusErrorCode::NoError, |error| error.code),
             status: report.status,
             timestamp: self.wall(),
-            vendor_error_code: report
-                .error
-                .and_then(|error| CiString::truncated(error.vendor_code).non_empty()),
+            info: report.error.map(|error| CiString::truncated(error.info)),
+            vendor_id: vendor_error_code
+                .as_ref()
+                .map(|_| CiString::truncated(vendor)),
+            vendor_error_code,
         };
         self.send_optional_message(Kind::Status { connector }, &message, triggered);
     }

@@ -28,6 +28,12 @@ impl ChargePoint {
         let Some(message) = message else {
             return status("NotImplemented");
         };
+        // What is accepted is sent, however slow the central system is.
+        let two = (message, connector) == (Trigger::StatusNotification, None);
+        let messages = if two { 2 } else { 1 };
+        if message != Trigger::BootNotification && !self.link.has_room(messages) {
+            return status("Rejected");
+        }
         let accepted = match (message, connector) {
             (Trigger::BootNotification, _) => self.trigger_boot(),
             (Trigger::DiagnosticsStatusNotification, _) => {

@@ -111,6 +111,12 @@ pub struct StatusNotification {
     /// Time of sending; absent while the station has no valid time (guide 3.3.4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
+    /// What the error means; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info: Option<CiString<50>>,
+    /// Who defines the vendor error code: the vendor of BootNotification; absent without a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor_id: Option<CiString<255>>,
     /// Literally from guide table 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor_error_code: Option<CiString<50>>,

@@ -17,6 +17,8 @@ pub enum SecurityEventKind {
     InvalidChargePointCertificate,
     /// The signature of a firmware file is not valid.
     InvalidFirmwareSignature,
+    /// The certificate that firmware is to be verified with is not valid.
+    InvalidFirmwareSigningCertificate,
     /// A message is no OCPP.
     InvalidMessages,
     /// The central system takes none of the cipher suites.
@@ -46,6 +48,7 @@ impl SecurityEventKind {
             Self::InvalidCentralSystemCertificate => "InvalidCentralSystemCertificate",
             Self::InvalidChargePointCertificate => "InvalidChargePointCertificate",
             Self::InvalidFirmwareSignature => "InvalidFirmwareSignature",
+            Self::InvalidFirmwareSigningCertificate => "InvalidFirmwareSigningCertificate",
             Self::InvalidMessages => "InvalidMessages",
             Self::InvalidTlsCipherSuite => "InvalidTLSCipherSuite",
             Self::InvalidTlsVersion => "InvalidTLSVersion",
@@ -69,6 +72,7 @@ impl SecurityEventKind {
             | Self::InvalidCentralSystemCertificate
             | Self::InvalidChargePointCertificate
             | Self::InvalidFirmwareSignature
+            | Self::InvalidFirmwareSigningCertificate
             | Self::InvalidMessages
             | Self::InvalidTlsCipherSuite
             | Self::InvalidTlsVersion
@@ -83,6 +87,7 @@ impl SecurityEventKind {
             Self::InvalidCentralSystemCertificate
             | Self::InvalidChargePointCertificate
             | Self::InvalidFirmwareSignature
+            | Self::InvalidFirmwareSigningCertificate
             | Self::InvalidTlsCipherSuite
             | Self::InvalidTlsVersion => true,
             Self::FailedToAuthenticateAtCentralSystem

@@ -14,6 +14,15 @@ pub(super) fn valid_until(certificate: &CertificateDer<'_>) -> Option<Timestamp>
     Some(time(certificate.validity().not_after))
 }
 
+/// Whether `certificate` is valid at this time, in seconds since 1970.
+pub(crate) fn is_valid_at(certificate: &CertificateDer<'_>, now_s: u64) -> bool {
+    let now = i64::try_from(now_s)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000);
+    let now = Some(Timestamp::from_unix_millis(now));
+    parse(certificate).is_ok_and(|certificate| check_validity(&certificate, now).is_ok())
+}
+
 /// Whether `certificate` is for this public key (`SubjectPublicKeyInfo`, DER).
 pub(super) fn is_for(certificate: &CertificateDer<'_>, public_key: &[u8]) -> bool {
     parse(certificate).is_ok_and(|certificate| certificate.public_key().raw == public_key)

@@ -125,6 +125,13 @@ fn each_condition_is_its_fault_while_it_lasts() {
             "1",
             Fault::MeterCommunication,
         ),
+        ("ci/global/daemon/rfidd/available", "0", "1", Fault::Reader),
+        (
+            "ci/global/daemon/recloserd/available",
+            "0",
+            "1",
+            Fault::RcdRecloserFailure,
+        ),
     ] {
         let mut levels = known();
         levels.take(&message(topic, raised));
@@ -164,6 +171,8 @@ fn an_error_that_the_broker_kept_of_a_disabled_device_is_none() {
         (topics::METERING_METER_ERROR.name(), "InternalError"),
         (topics::METERING_METER_AVAILABLE.name(), "0"),
         ("ci/global/daemon/meteringd/available", "0"),
+        ("ci/global/daemon/rfidd/available", "0"),
+        ("ci/global/daemon/recloserd/available", "0"),
     ];
     let with = |meter, reader, recloser| {
         let mut levels = Levels::new(Peripherals {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, start_of_time};
+use super::bench::{Bench, settings, start_of_time};
 use super::local_list::{entry, send};
-use crate::{EvseSession, Input, Output};
+use crate::{Configuration, EvseSession, Input, Output, Stored};
 
 const MORE_THAN_ANY: i64 = 3_600;
 
@@ -285,4 +285,22 @@ fn clearing_the_cache_loses_no_transaction() {
     assert_eq!(bench.stored.messages.len(), before);
     let sent = bench.drain();
     assert!(sent.iter().any(|(action, _)| action == "StopTransaction"));
+}
+
+// covers: AUTH-017
+#[test]
+fn where_others_authorise_no_user_is_answered_here() {
+    let mut settings = settings("first");
+    settings.authorises = false;
+    let mut bench = Bench::with(settings, Configuration::default(), Stored::default());
+    bench.connect();
+    bench.evse(EvseSession::Connected);
+    bench.drain();
+    for text in ["a card", "", "a card with more than twenty characters"] {
+        bench.tag(text);
+    }
+    bench.input(Input::VehicleIdentified("0123456789AB".to_owned()));
+    let answered = |output: &Output| matches!(output, Output::IdTagAnswer(_));
+    assert!(!bench.others.iter().any(answered));
+    bench.expect_silence();
 }

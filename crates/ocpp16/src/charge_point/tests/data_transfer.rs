@@ -151,19 +151,34 @@ fn a_confirm_that_is_none_is_never_passed_on() {
         bench.sent.pop_front().unwrap(),
         json!([3, "a", {"status": "Rejected"}])
     );
-    ask(&mut bench, "b", json!({"vendorId": "com.all"}));
-    bench.input(Input::TransferConfirmed {
-        id: "b".to_owned(),
-        answer: TransferAnswer::Error {
-            code: "Whatever".to_owned(),
-            description: "why".to_owned(),
-            details: json!({}),
-        },
-    });
-    assert_eq!(
-        bench.sent.pop_front().unwrap(),
-        json!([4, "b", "GenericError", "why", {}])
-    );
+    for (code, details, sent) in [
+        (
+            "Whatever",
+            json!({}),
+            json!([4, "b", "GenericError", "why", {}]),
+        ),
+        (
+            "InternalError",
+            json!({"line": 3}),
+            json!([4, "b", "InternalError", "why", {"line": 3}]),
+        ),
+        (
+            "InternalError",
+            json!("no object"),
+            json!([4, "b", "InternalError", "why", {}]),
+        ),
+    ] {
+        ask(&mut bench, "b", json!({"vendorId": "com.all"}));
+        bench.input(Input::TransferConfirmed {
+            id: "b".to_owned(),
+            answer: TransferAnswer::Error {
+                code: code.to_owned(),
+                description: "why".to_owned(),
+                details,
+            },
+        });
+        assert_eq!(bench.sent.pop_front().unwrap(), sent);
+    }
 }
 
 // covers: ODT-009, ODT-011

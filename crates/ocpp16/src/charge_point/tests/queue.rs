@@ -213,6 +213,59 @@ fn call_errors_to_optional_messages_change_nothing() {
     bench.charge();
 }
 
+/// Triggers heartbeats until no more are accepted; how many were.
+fn crowd(bench: &mut Bench) -> usize {
+    let trigger = || json!({"requestedMessage": "Heartbeat"});
+    (0..100)
+        .take_while(|_| bench.status("TriggerMessage", trigger()) == "Accepted")
+        .count()
+}
+
+#[test]
+fn a_slow_central_system_misses_no_state_and_nothing_that_it_asked_for() {
+    let mut bench = Bench::online();
+    let heartbeats = crowd(&mut bench);
+    for message in ["StatusNotification", "MeterValues"] {
+        let trigger = json!({"requestedMessage": message});
+        assert_eq!(bench.status("TriggerMessage", trigger), "Rejected");
+    }
+    bench.evse(EvseSession::Connected);
+    let sent = bench.drain();
+    let of = |action: &str| sent.iter().filter(|(of, _)| of == action).count();
+    assert_eq!(
+        (of("Heartbeat"), of("StatusNotification"), sent.len()),
+        (heartbeats, 1, heartbeats + 1)
+    );
+    assert_eq!(sent.last().unwrap().1["status"], json!("Preparing"));
+}
+
+#[test]
+fn a_trigger_of_two_messages_needs_room_for_both() {
+    let mut bench = Bench::online();
+    let room = crowd(&mut bench) - 1;
+    bench.drain();
+    for _ in 0..room {
+        bench.status("TriggerMessage", json!({"requestedMessage": "Heartbeat"}));
+    }
+    let both = json!({"requestedMessage": "StatusNotification"});
+    assert_eq!(bench.status("TriggerMessage", both), "Rejected");
+    let one = json!({"requestedMessage": "StatusNotification", "connectorId": 1});
+    assert_eq!(bench.status("TriggerMessage", one), "Accepted");
+}
+
+#[test]
+fn a_station_that_waits_for_its_registration_always_boots_again() {
+    let mut bench = Bench::new();
+    bench.input(Input::SocketOpened);
+    let time = bench.wall().to_string();
+    let pending = json!({"status": "Pending", "currentTime": time, "interval": 20});
+    bench.answer("BootNotification", pending);
+    crowd(&mut bench);
+    bench.pass(20);
+    let sent = bench.drain();
+    assert!(sent.iter().any(|(action, _)| action == "BootNotification"));
+}
+
 #[test]
 fn answers_to_nothing_are_ignored() {
     let mut bench = Bench::online();

@@ -76,6 +76,20 @@ fn nothing_is_started_whose_signature_nobody_has_confirmed() {
 }
 
 #[test]
+fn a_signing_certificate_that_is_none_is_refused_and_told() {
+    let mut bench = idle_installer();
+    let wrong = |payload: &mut Value| payload["firmware"]["signingCertificate"] = json!("x");
+    assert_eq!(signed(&mut bench, wrong), "InvalidCertificate");
+    let told = bench.answer("SecurityEventNotification", json!({}));
+    assert_eq!(told["type"], json!("InvalidFirmwareSigningCertificate"));
+    // The central system can cause it at will.
+    assert_eq!(signed(&mut bench, wrong), "InvalidCertificate");
+    bench.pass(60);
+    assert!(orders(&bench).is_empty());
+    bench.expect_silence();
+}
+
+#[test]
 fn a_signed_update_waits_for_its_installation_date() {
     let mut bench = idle_installer();
     let install = bench.wall().plus_seconds(600).to_string();

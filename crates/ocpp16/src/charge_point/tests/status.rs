@@ -142,6 +142,26 @@ fn the_most_important_error_is_reported_and_the_next_one_after_it() {
 }
 
 #[test]
+fn an_error_tells_what_it_means_and_whose_code_it_has() {
+    let mut bench = Bench::online();
+    for (fault, expected) in [
+        (
+            Fault::RcdTestError,
+            json!(["RcdTestError", "RCD self-test failed", "mode3"]),
+        ),
+        (
+            Fault::Reader,
+            json!([null, "RFID reader does not answer", null]),
+        ),
+    ] {
+        bench.faults(&[fault]);
+        let told = bench.answer("StatusNotification", json!({}));
+        let told = ["vendorErrorCode", "info", "vendorId"].map(|name| told[name].clone());
+        assert_eq!(json!(told), expected);
+    }
+}
+
+#[test]
 fn a_fault_without_a_name_is_an_internal_error() {
     let mut bench = Bench::online();
     bench.evse(EvseSession::Faulted);
@@ -184,6 +204,52 @@ fn a_silent_reader_does_not_fault_a_running_charge() {
     bench.faults(&[Fault::Reader, Fault::RcdRecloserFailure]);
     assert_eq!(last(&mut bench).0, "Charging");
     assert_eq!(bench.permit, Some(true));
+}
+
+// covers: OS-007
+#[test]
+fn a_charge_that_goes_on_is_not_reported_as_impossible() {
+    let mut bench = Bench::online();
+    bench.charge();
+    let states = |bench: &mut Bench| -> Vec<(Value, Value, Value)> {
+        let state = |(_, told): (String, Value)| {
+            let [connector, status, error] =
+                ["connectorId", "status", "errorCode"].map(|name| told[name].clone());
+            (connector, status, error)
+        };
+        bench.drain().into_iter().map(state).collect()
+    };
+    let told =
+        |connector: u8, status: &str, error: &str| (json!(connector), json!(status), json!(error));
+    bench.faults(&[Fault::MeterActive]);
+    assert_eq!(
+        states(&mut bench),
+        [told(1, "Charging", "PowerMeterFailure")]
+    );
+    bench.evse(EvseSession::SuspendedEv);
+    assert_eq!(
+        states(&mut bench),
+        [told(1, "SuspendedEV", "PowerMeterFailure")]
+    );
+    bench.evse(EvseSession::Charging);
+    bench.faults(&[Fault::PersistenceReadOnly]);
+    let expected = [
+        told(0, "Available", "OtherError"),
+        told(1, "Charging", "OtherError"),
+    ];
+    assert!(states(&mut bench).ends_with(&expected));
+    // What interrupts it is told at once, before the EVSE says so.
+    bench.faults(&[Fault::RcdGroundFailure]);
+    let expected = [
+        told(0, "Available", "NoError"),
+        told(1, "Faulted", "GroundFailure"),
+    ];
+    assert_eq!(states(&mut bench), expected);
+    bench.faults(&[Fault::MeterActive]);
+    bench.drain();
+    bench.evse(EvseSession::Idle);
+    let last = states(&mut bench).pop().unwrap();
+    assert_eq!(last, told(1, "Faulted", "PowerMeterFailure"));
 }
 
 // covers: OS-009
