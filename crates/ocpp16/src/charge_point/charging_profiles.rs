@@ -165,12 +165,18 @@ impl ChargePoint {
         }
     }
 
-    pub(super) fn save_profiles(&mut self) {
+    pub(super) fn save_profiles_in_time(&mut self) {
         if self
             .save_profiles_at
             .is_some_and(|at| at <= self.now.monotonic)
         {
-            self.save_profiles_at = None;
+            self.save_profiles();
+        }
+    }
+
+    /// Saves them where they have changed.
+    pub(super) fn save_profiles(&mut self) {
+        if self.save_profiles_at.take().is_some() {
             let all = self.profiles.all().to_vec();
             self.store(vec![Change::Profiles(all)]);
         }

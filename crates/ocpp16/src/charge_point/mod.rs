@@ -225,7 +225,7 @@ impl ChargePoint {
             Input::VehicleIdentified(mac) => self.vehicle_identified(&mac),
             Input::ListStored(durable) => self.list_stored(durable),
             Input::CacheCleared(durable) => self.cache_cleared(durable),
-            Input::StopRequested(reason) => self.end_transaction(reason, None),
+            Input::StopRequested(reason) => self.stop_requested(reason),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
             Input::MeterPublicKey(key) => self.meter_key_known(key),
@@ -310,7 +310,7 @@ impl ChargePoint {
         self.begin_undated_profiles();
         self.publish_levels();
         self.watch_limit();
-        self.save_profiles();
+        self.save_profiles_in_time();
         self.store_again();
         self.sample_meter();
         self.report_status();
