@@ -154,13 +154,6 @@ pub enum Change {
     },
     /// The connector is reserved, or not any more.
     Reservation(Option<Reservation>),
-    /// A configuration key has a new value.
-    Configuration {
-        /// Name of the key.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
     /// The central system has accepted this station for the first time.
     Registered,
     /// Replace the update of the firmware.
@@ -194,6 +187,9 @@ pub struct Stored {
     pub firmware: Option<FirmwareUpdate>,
     /// The last one.
     pub security: SecurityState,
+    /// Name and value of the key of the last [`crate::Output::Try`], unless
+    /// [`crate::Output::Configure`] has followed.
+    pub tried: Option<(String, String)>,
 }
 
 impl Default for Stored {
@@ -210,6 +206,7 @@ impl Default for Stored {
             identifiers: StoredIdentifiers::default(),
             firmware: None,
             security: SecurityState::default(),
+            tried: None,
         }
     }
 }

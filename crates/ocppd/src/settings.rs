@@ -28,6 +28,8 @@ pub(crate) struct Station {
     pub settings: Settings,
     pub peripherals: Peripherals,
     pub configuration: Configuration,
+    /// Name and value of the key that is being tried.
+    pub tried: Option<(String, String)>,
     pub state_dir: PathBuf,
     pub reboot_command: String,
     pub set_clock_command: Option<String>,
@@ -62,7 +64,8 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     let address = Address::parse(&customer.ocpp.uri)
         .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
     let mut configuration = from_customer(&customer);
-    for (name, value) in keys::load(&arguments.state_dir) {
+    let kept = keys::load(&arguments.state_dir);
+    for (name, value) in kept.values {
         if let Err(error) = configuration.set(&name, &value) {
             tracing::warn!("{}: {error}; ignored", keys::FILE);
         }
@@ -88,6 +91,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
             recloser: customer.port().recloser.enable,
         },
         configuration,
+        tried: kept.tried,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments
             .option("reboot-command")
@@ -239,6 +243,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Where a changed key goes is what the reference page tells, and nowhere is a key lost.
+    #[test]
+    fn a_key_is_kept_where_the_reference_says() {
+        let page = ocpp16::reference_page();
+        let rows = page.lines().filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            match cells[..] {
+                ["", name, "RW" | "W", _, _, remark, ""] => Some((name, remark)),
+                _ => None,
+            }
+        });
+        let mut count = 0;
+        for (name, remark) in rows.filter(|(_, remark)| *remark != "not kept") {
+            let here = remark == "kept in ocpp_data.json";
+            assert_ne!(keys::find_by_ocpp_name(name).is_some(), here, "{name}");
+            count += 1;
+        }
+        assert!(count > 30, "{count} rows");
     }
 
     #[test]

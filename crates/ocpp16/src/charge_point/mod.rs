@@ -44,7 +44,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use access::Trial;
+use access::{Settling, Trial};
 use authorization::Asking;
 use certificates::CertificateKeeping;
 use data_transfer::Transfers;
@@ -120,6 +120,7 @@ pub struct ChargePoint {
     security_events: SecurityEvents,
     certificates: CertificateKeeping,
     trial: Option<Trial>,
+    settling: Option<Settling>,
     /// Whether [`Output::Connect`] is due.
     connect_anew: bool,
 }
@@ -156,6 +157,9 @@ impl ChargePoint {
             profiles.clear_transaction();
         }
         let certificates = CertificateKeeping::new(settings.security.certificates);
+        let tried = stored.tried.as_ref();
+        let trial = tried.and_then(|(name, value)| configuration.check(name, value, None).ok());
+        let trial = trial.map(Trial::new);
         Self {
             settings,
             configuration,
@@ -201,7 +205,8 @@ impl ChargePoint {
             notices: Notices::default(),
             security_events: SecurityEvents::new(stored.security),
             certificates,
-            trial: None,
+            trial,
+            settling: None,
             connect_anew: false,
         }
     }
@@ -265,6 +270,7 @@ impl ChargePoint {
             self.signing_deadline(),
             self.deferred_deadline(),
             self.keys_deadline(),
+            self.settling_deadline(),
             self.transfers_deadline(),
             self.reporting_deadline(),
             self.reservation_deadline(),
@@ -302,6 +308,7 @@ impl ChargePoint {
         self.answer_overdue();
         self.advance_signing();
         self.refuse_unwritten();
+        self.settle_again();
         self.answer_unconfirmed();
         self.advance_asking();
         self.advance_session();

@@ -221,24 +221,24 @@ fn another_central_system_needs_a_reboot() {
 }
 
 #[test]
-fn keys_without_a_place_in_customer_json_are_kept_here() {
-    let mut bench = Bench::online();
-    bench.writer = Some(false);
+fn what_is_accepted_is_durable() {
     for (key, value) in [
         ("MessageTimeout", "45"),
         ("ConnectorPhaseRotation", "0.RST,1.RST"),
+        ("MaxEnergyOnInvalidId", "500"),
+        ("AuthorizationKey", "000102030405060708090a0b0c0d0e0f"),
     ] {
-        assert_eq!(change(&mut bench, key, value), "Accepted");
+        let mut bench = Bench::online();
+        bench.writer = Some(false);
+        assert_eq!(change(&mut bench, key, value), "Rejected", "{key}");
+        assert_eq!(bench.configured, []);
+        bench.writer = Some(true);
+        assert_eq!(change(&mut bench, key, value), "Accepted", "{key}");
+        assert_eq!(bench.configured, [(key, value.to_owned())]);
     }
+    let mut bench = Bench::online();
     assert_eq!(change(&mut bench, "ResetRetries", "0"), "Accepted");
-    assert_eq!(
-        bench
-            .configured
-            .iter()
-            .map(|(key, _)| *key)
-            .collect::<Vec<_>>(),
-        ["MessageTimeout", "ConnectorPhaseRotation"]
-    );
+    assert_eq!(bench.configured, [], "there is nothing to keep");
 }
 
 // covers: OC-046, OC-055, OC-072, OC-073
