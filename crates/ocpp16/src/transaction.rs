@@ -49,6 +49,13 @@ pub struct Transaction {
     pub signed: Option<SignedValues>,
 }
 
+impl Transaction {
+    /// Whether its StopTransaction is in the queue.
+    pub(crate) fn closed(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.queued)
+    }
+}
+
 /// Signed meter values of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedValues {

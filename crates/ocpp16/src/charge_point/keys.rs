@@ -30,6 +30,15 @@ pub(super) struct Pending {
     until: Millis,
 }
 
+/// A change that was answered as rejected because its writer was late.
+#[derive(Debug)]
+pub(super) struct Refused {
+    request: String,
+    setting: Setting,
+    /// `None` where nothing was set.
+    before: Option<String>,
+}
+
 impl ChargePoint {
     /// `ChangeConfiguration`; `None` while the value is being written.
     pub(super) fn change_configuration(
@@ -67,7 +76,7 @@ impl ChargePoint {
             .iter()
             .position(|pending| pending.request == request);
         let Some(pending) = place.map(|place| self.pending.remove(place)) else {
-            return;
+            return self.take_back(request, accepted);
         };
         let answer = match (accepted, pending.tried) {
             (false, _) => status("Rejected"),
@@ -94,14 +103,56 @@ impl ChargePoint {
         self.pending.iter().map(|pending| pending.until).min()
     }
 
-    /// Answers for the changes that took too long. What is written all the same is announced.
+    /// Answers for the changes that took too long.
     pub(super) fn refuse_unwritten(&mut self) {
         let now = self.now.monotonic;
         while let Some(place) = self.pending.iter().position(|pending| pending.until <= now) {
-            let pending = self.pending.remove(place);
-            let name = &pending.setting.name;
-            self.warn(format!("{name} was not written in time: rejected"));
-            self.answer_call(&pending.call, status("Rejected"));
+            let Pending {
+                call,
+                request,
+                setting,
+                ..
+            } = self.pending.remove(place);
+            self.warn(format!(
+                "{} was not written in time: rejected",
+                setting.name
+            ));
+            self.answer_call(&call, status("Rejected"));
+            let before = self.configuration.text(&setting).map(str::to_owned);
+            self.refused.truncate(MOST_PENDING - 1);
+            self.refused.push_front(Refused {
+                request,
+                setting,
+                before,
+            });
+        }
+    }
+
+    /// What was rejected, but written all the same, gives way to what was there before, unless
+    /// somebody has changed it since.
+    fn take_back(&mut self, request: &str, written: bool) {
+        let mut refused = self.refused.iter();
+        let place = refused.position(|refused| refused.request == request);
+        let refused = place.and_then(|place| self.refused.remove(place));
+        let Some(Refused {
+            setting, before, ..
+        }) = refused.filter(|_| written)
+        else {
+            return;
+        };
+        let now = self.configuration.text(&setting);
+        let name = setting.name;
+        match before {
+            Some(value) if now == Some(&value) || now == Some(&setting.value) => {
+                self.warn(format!("{name} was written after all: it is taken back"));
+                let request = self.message_id();
+                self.outputs.push(Output::Configure {
+                    request,
+                    name,
+                    value,
+                });
+            }
+            Some(_) | None => self.warn(format!("{name} was written after all")),
         }
     }
 

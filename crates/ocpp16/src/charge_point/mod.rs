@@ -42,7 +42,7 @@ mod trigger;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use access::{Settling, Trial};
 use authorization::Asking;
@@ -55,7 +55,7 @@ use diagnostics::Uploads;
 use firmware::Firmware;
 use identifiers::Identifiers;
 pub use interface::{EvseSession, Input, Output, Settings, Station};
-use keys::Pending;
+use keys::{Pending, Refused};
 use link::Link;
 use notices::Notices;
 use reporting::Reporting;
@@ -70,7 +70,7 @@ use crate::fault::Fault;
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Interim, Queue, Stored, Transaction};
+use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
 
 /// An OCPP 1.6J charge point with one connector.
@@ -86,6 +86,9 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    /// [`Transaction::number`] of the last one. It is not used again while anything of it may
+    /// still be stored.
+    last_number: u64,
     /// The last transaction that began in this process, and when.
     transaction_began: Option<(u64, Millis)>,
     signing: Signing,
@@ -96,6 +99,8 @@ pub struct ChargePoint {
     transfers: Transfers,
     /// Changes of the configuration that wait for the file.
     pending: Vec<Pending>,
+    /// Those that may still be written, the newest first.
+    refused: VecDeque<Refused>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     /// Values for the StopTransaction of the transaction that is not finished.
@@ -156,6 +161,17 @@ impl ChargePoint {
         if stored.transactions.iter().all(|one| one.end.is_some()) {
             profiles.clear_transaction();
         }
+        let numbers = stored.transactions.iter().map(|one| one.number);
+        let interim_of = stored.interim.iter().map(|one| one.transaction);
+        let last_number = numbers.chain(interim_of).max().unwrap_or(0);
+        // What a failed deletion has left behind is on no other bill.
+        let (interim, stale): (Vec<_>, Vec<_>) = stored.interim.into_iter().partition(|one| {
+            let mut transactions = stored.transactions.iter();
+            transactions.any(|its| its.number == one.transaction && !its.closed())
+        });
+        let deletions = stale.iter().map(|one| Change::DeleteInterim(one.place));
+        let deletions: Vec<_> = deletions.collect();
+        let outputs = (!deletions.is_empty()).then_some(Output::Store(deletions));
         let certificates = CertificateKeeping::new(settings.security.certificates);
         let tried = stored.tried.as_ref();
         let trial = tried.and_then(|(name, value)| configuration.check(name, value, None).ok());
@@ -165,7 +181,7 @@ impl ChargePoint {
             configuration,
             clock: Clock::default(),
             now: Time::new(Millis(0), None),
-            outputs: Vec::new(),
+            outputs: outputs.into_iter().collect(),
             next_message: 1,
             link: Link::default(),
             queue: Queue::new(stored.messages),
@@ -175,6 +191,7 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            last_number,
             transaction_began: None,
             signing: Signing::default(),
             asking: None,
@@ -183,9 +200,10 @@ impl ChargePoint {
             deferred: Deferred::default(),
             transfers: Transfers::default(),
             pending: Vec::new(),
+            refused: VecDeque::new(),
             station: None,
             reading: None,
-            interim: stored.interim,
+            interim,
             was_online: false,
             store_fault: None,
             store_again_at: None,

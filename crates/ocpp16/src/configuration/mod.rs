@@ -212,6 +212,18 @@ impl Configuration {
         self.values.get(key as usize).map_or("", String::as_str)
     }
 
+    /// The present value of the key of `setting`; `None` where nothing is set.
+    pub(crate) fn text(&self, setting: &Setting) -> Option<&str> {
+        match setting.key {
+            Some(key) => Some(self.value(key)),
+            None => {
+                let mut others = self.others.iter();
+                let other = others.find(|other| other.name == setting.name)?;
+                other.value.as_deref()
+            }
+        }
+    }
+
     /// All keys.
     pub(crate) fn all(&self) -> impl Iterator<Item = Entry<'_>> {
         let own = SPECIFICATIONS

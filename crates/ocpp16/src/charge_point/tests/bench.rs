@@ -30,6 +30,8 @@ pub struct Bench {
     pub reserved: Option<bool>,
     /// What the writer of keys answers; `None`: it is silent.
     pub writer: Option<bool>,
+    /// Requests that it has not answered.
+    pub requested: Vec<String>,
 }
 
 /// What the EVSE offers when nothing limits it.
@@ -177,6 +179,7 @@ impl Bench {
             flash_works: true,
             reserved: None,
             writer: Some(true),
+            requested: Vec::new(),
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -320,6 +323,8 @@ impl Bench {
             for request in written {
                 self.input(Input::Configured { request, accepted });
             }
+        } else {
+            self.requested.extend(written);
         }
         if follow && self.evse_heard {
             let offered = self.limit.map_or(RATING, |limit| limit.min(RATING));
@@ -498,6 +503,7 @@ impl Bench {
             flash_works: true,
             reserved: None,
             writer: self.writer,
+            requested: Vec::new(),
         }
     }
 }

@@ -174,18 +174,43 @@ fn a_change_is_answered_within_a_second_whatever_the_writer_does() {
         bench.sent.pop_front().unwrap(),
         json!([3, "a", {"status": "Rejected"}])
     );
-    // Late is too late: the announcement tells what the file holds.
-    bench.input(Input::Configured {
-        request: "first-4".to_owned(),
-        accepted: true,
-    });
-    bench.expect_silence();
-    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "60");
-    bench.input(Input::ConfigurationChanged {
-        name: "ConnectionTimeOut".to_owned(),
-        value: "99".to_owned(),
-    });
-    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "99");
+}
+
+// covers: OC-028
+#[test]
+fn what_was_rejected_does_not_hold_though_it_was_written_late() {
+    let mut bench = bench_with_others();
+    for (key, by_somebody, taken_back) in [
+        ("ConnectionTimeOut", None, Some("60")),
+        ("ports[0]/evse_current_limit", None, Some("32")),
+        ("ports[0]/meter/address", None, None),
+        ("ConnectionTimeOut", Some("120"), None),
+    ] {
+        bench.writer = None;
+        bench.configured.clear();
+        let call = json!([2, "a", "ChangeConfiguration", {"key": key, "value": "16"}]);
+        bench.input(Input::Frame(call.to_string()));
+        let request = bench.requested.pop().unwrap();
+        bench.pass(1);
+        assert_eq!(
+            bench.sent.pop_front().unwrap(),
+            json!([3, "a", {"status": "Rejected"}])
+        );
+        for value in [Some("16"), by_somebody].into_iter().flatten() {
+            bench.input(Input::ConfigurationChanged {
+                name: key.to_owned(),
+                value: value.to_owned(),
+            });
+        }
+        bench.writer = Some(true);
+        bench.input(Input::Configured {
+            request,
+            accepted: true,
+        });
+        let expected = taken_back.map(|value| (key, value.to_owned()));
+        assert_eq!(bench.configured, Vec::from_iter(expected), "{key}");
+        bench.expect_silence();
+    }
 }
 
 #[test]
