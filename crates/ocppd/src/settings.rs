@@ -78,12 +78,17 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
         sets_clock: arguments.option("set-clock-command").is_some(),
         log_is_empty: security_log.is_empty(),
     };
+    let settings = settings(&customer, security, arguments)?;
+    let vendor = settings.identity.charge_point_vendor.as_str();
+    if let Err(error) = configuration.load("vendorId", true, Some(vendor)) {
+        tracing::warn!("{error}");
+    }
     Ok(Configured::On(Box::new(Station {
         certificates,
         security_log,
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer, security, arguments)?,
+        settings,
         logs: Logs::new(arguments),
         peripherals: Peripherals {
             meter: customer.port().meter.enable,
@@ -175,15 +180,7 @@ fn from_customer(customer: &Customer) -> Configuration {
     let mut configuration = Configuration::default();
     let keys = customer.over_ocpp().into_iter();
     let keys = keys.map(|(name, key, value)| (name, key.ocpp == OcppAccess::Read, value));
-    let facts = [
-        ("vendorId", customer.ocpp.charge_point_vendor.clone()),
-        (
-            "ConnectorSwitch3to1PhaseSupported",
-            customer.port().switch3to1phase.enable.to_string(),
-        ),
-    ];
-    let facts = facts.map(|(name, value)| (name.to_owned(), true, Some(value)));
-    for (name, readonly, value) in keys.chain(facts) {
+    for (name, readonly, value) in keys {
         if name.chars().count() > LONGEST_NAME {
             tracing::warn!("{name} is too long for a configuration key");
         } else if let Err(error) = configuration.load(&name, readonly, value.as_deref()) {
@@ -273,6 +270,17 @@ mod tests {
         assert_eq!(required("chargePointVendor", "ACME").as_str(), "ACME");
         let long = "a vendor with a very long name";
         assert_eq!(required("chargePointVendor", long).as_str(), &long[..20]);
+    }
+
+    /// OCPP can't switch phases here, whatever the board can.
+    #[test]
+    fn phase_switching_is_not_advertised_to_central_systems() {
+        let able = r#"{"ports": [{"switch3to1phase": {"enable": true}}]}"#;
+        let configuration = from_customer(&Customer::parse(able).unwrap().0);
+        let key = configuration
+            .key("ConnectorSwitch3to1PhaseSupported")
+            .unwrap();
+        assert_eq!(configuration.value(key), "false");
     }
 
     // covers: OC-058

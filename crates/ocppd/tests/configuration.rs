@@ -49,6 +49,7 @@ fn a_station_without_a_vendor_is_told_with_one() {
         .unwrap();
     assert_eq!(boot["chargePointVendor"], "mode3");
     assert_eq!(boot["chargePointModel"], "mode3");
+    assert_eq!(told(&central, "vendorId"), "mode3");
 }
 
 // covers: OC-026, OC-027, CFG-011, CFG-017

@@ -229,7 +229,8 @@ impl ChargePoint {
         match setting.key {
             Some(Key::HeartbeatInterval) => self.restart_heartbeat(),
             Some(Key::MeterValueSampleInterval) => self.restart_sampling(),
-            Some(Key::UseAsTimeSource) => self.clock.forget(),
+            // Set to true, the time that is known stays until the next one comes.
+            Some(Key::UseAsTimeSource) if setting.value == "false" => self.clock.forget(),
             Some(key) if key.is_access() => {
                 self.reconfigured(&format!("{} was changed", setting.name));
             }

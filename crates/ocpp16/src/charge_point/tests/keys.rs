@@ -227,6 +227,18 @@ fn a_lost_connection_forgets_who_asked() {
     bench.expect_silence();
 }
 
+// covers: OC-019
+#[test]
+fn the_time_of_the_central_system_is_forgotten_only_when_it_is_no_source() {
+    let mut bench = Bench::new();
+    bench.wall_at_zero = None;
+    bench.connect();
+    for (wanted, known) in [("true", true), ("false", false), ("true", false)] {
+        assert_eq!(change(&mut bench, "useAsTimeSource", wanted), "Accepted");
+        assert_eq!(bench.point.wall().is_some(), known, "{wanted}");
+    }
+}
+
 // covers: OC-056
 #[test]
 fn another_central_system_needs_a_reboot() {
