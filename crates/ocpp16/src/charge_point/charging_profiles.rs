@@ -120,13 +120,19 @@ impl ChargePoint {
                 .composite(wall, duration, self.transaction_start(), self.physical());
         let watts = unit == Some(RateUnit::Watts);
         let periods = composite.periods.into_iter().map(|(start, limit)| {
-            let mut period = json!({"startPeriod": start});
-            period["limit"] = if watts {
-                limit.watts().round().into()
+            let number = if watts {
+                f64::from(limit.watts)
             } else {
-                limit.current.amperes().into()
+                limit.current.amperes()
             };
-            if let Some(phases) = limit.phases {
+            (start, number, limit.phases)
+        });
+        let mut periods: Vec<(u32, f64, Option<u8>)> = periods.collect();
+        // Different limits in W may be the same in A.
+        periods.dedup_by(|next, last| (next.1, next.2) == (last.1, last.2));
+        let periods = periods.into_iter().map(|(start, limit, phases)| {
+            let mut period = json!({"startPeriod": start, "limit": limit});
+            if let Some(phases) = phases {
                 period["numberPhases"] = phases.into();
             }
             period
@@ -148,12 +154,8 @@ impl ChargePoint {
     /// What the station can offer when no profile limits it.
     fn physical(&self) -> Limit {
         let cable = self.station.as_ref().and_then(|station| station.physical);
-        Limit {
-            current: cable.map_or(self.settings.hardware_limit, |limit| {
-                limit.min(self.settings.hardware_limit)
-            }),
-            phases: None,
-        }
+        let rating = self.settings.hardware_limit;
+        Limit::new(cable.map_or(rating, |limit| limit.min(rating)), None)
     }
 
     /// Schedules that came while there was no time begin with it.
