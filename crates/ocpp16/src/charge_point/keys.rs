@@ -25,18 +25,11 @@ pub(super) struct Pending {
     /// What the request to the writer carries.
     request: String,
     pub(super) setting: Setting,
+    /// The value when it was asked for; `None` where nothing was set.
+    before: Option<String>,
     /// Whether it is to be tried before it holds.
     tried: bool,
     until: Millis,
-}
-
-/// A change that was answered as rejected because its writer was late.
-#[derive(Debug)]
-pub(super) struct Refused {
-    request: String,
-    setting: Setting,
-    /// `None` where nothing was set.
-    before: Option<String>,
 }
 
 impl ChargePoint {
@@ -107,34 +100,22 @@ impl ChargePoint {
     pub(super) fn refuse_unwritten(&mut self) {
         let now = self.now.monotonic;
         while let Some(place) = self.pending.iter().position(|pending| pending.until <= now) {
-            let Pending {
-                call,
-                request,
-                setting,
-                ..
-            } = self.pending.remove(place);
-            self.warn(format!(
-                "{} was not written in time: rejected",
-                setting.name
-            ));
-            self.answer_call(&call, status("Rejected"));
-            let before = self.configuration.text(&setting).map(str::to_owned);
+            let pending = self.pending.remove(place);
+            let name = &pending.setting.name;
+            self.warn(format!("{name} was not written in time: rejected"));
+            self.answer_call(&pending.call, status("Rejected"));
             self.refused.truncate(MOST_PENDING - 1);
-            self.refused.push_front(Refused {
-                request,
-                setting,
-                before,
-            });
+            self.refused.push_front(pending);
         }
     }
 
     /// What was rejected, but written all the same, gives way to what was there before, unless
-    /// somebody has changed it since.
+    /// somebody has changed it since, or is about to.
     fn take_back(&mut self, request: &str, written: bool) {
         let mut refused = self.refused.iter();
         let place = refused.position(|refused| refused.request == request);
         let refused = place.and_then(|place| self.refused.remove(place));
-        let Some(Refused {
+        let Some(Pending {
             setting, before, ..
         }) = refused.filter(|_| written)
         else {
@@ -142,8 +123,9 @@ impl ChargePoint {
         };
         let now = self.configuration.text(&setting);
         let name = setting.name;
+        let newer = self.pending.iter().any(|one| one.setting.name == name);
         match before {
-            Some(value) if now == Some(&value) || now == Some(&setting.value) => {
+            Some(value) if !newer && (now == Some(&value) || now == Some(&setting.value)) => {
                 self.warn(format!("{name} was written after all: it is taken back"));
                 let request = self.message_id();
                 self.outputs.push(Output::Configure {
@@ -215,6 +197,7 @@ impl ChargePoint {
         self.pending.push(Pending {
             call: call.to_owned(),
             request,
+            before: self.configuration.text(&setting).map(str::to_owned),
             setting,
             tried,
             until: self.now.monotonic.after(WRITE_MS),

@@ -55,7 +55,7 @@ use diagnostics::Uploads;
 use firmware::Firmware;
 use identifiers::Identifiers;
 pub use interface::{EvseSession, Input, Output, Settings, Station};
-use keys::{Pending, Refused};
+use keys::Pending;
 use link::Link;
 use notices::Notices;
 use reporting::Reporting;
@@ -100,7 +100,7 @@ pub struct ChargePoint {
     /// Changes of the configuration that wait for the file.
     pending: Vec<Pending>,
     /// Those that may still be written, the newest first.
-    refused: VecDeque<Refused>,
+    refused: VecDeque<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     /// Values for the StopTransaction of the transaction that is not finished.

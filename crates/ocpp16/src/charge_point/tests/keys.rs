@@ -213,6 +213,28 @@ fn what_was_rejected_does_not_hold_though_it_was_written_late() {
     }
 }
 
+/// A central system that asks again at once: the writer takes the requests in their order.
+#[test]
+fn a_late_write_is_not_taken_back_from_under_a_newer_one() {
+    let mut bench = Bench::online();
+    bench.writer = None;
+    let call = json!([2, "a", "ChangeConfiguration", {"key": "ConnectionTimeOut", "value": "90"}]);
+    bench.input(Input::Frame(call.to_string()));
+    bench.pass(1);
+    bench.input(Input::Frame(call.to_string()));
+    bench.writer = Some(true);
+    for request in std::mem::take(&mut bench.requested) {
+        bench.input(Input::Configured {
+            request,
+            accepted: true,
+        });
+    }
+    let answers = ["Rejected", "Accepted"].map(|status| json!([3, "a", {"status": status}]));
+    assert_eq!(bench.sent, answers);
+    assert_eq!(bench.configured, [], "nothing but what was asked for");
+    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "90");
+}
+
 #[test]
 fn a_lost_connection_forgets_who_asked() {
     let mut bench = Bench::online();
