@@ -49,6 +49,13 @@ pub struct Transaction {
     pub signed: Option<SignedValues>,
 }
 
+impl Transaction {
+    /// Whether its StopTransaction is in the queue.
+    pub(crate) fn closed(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.queued)
+    }
+}
+
 /// Signed meter values of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedValues {
@@ -154,13 +161,6 @@ pub enum Change {
     },
     /// The connector is reserved, or not any more.
     Reservation(Option<Reservation>),
-    /// A configuration key has a new value.
-    Configuration {
-        /// Name of the key.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
     /// The central system has accepted this station for the first time.
     Registered,
     /// Replace the update of the firmware.
@@ -194,6 +194,9 @@ pub struct Stored {
     pub firmware: Option<FirmwareUpdate>,
     /// The last one.
     pub security: SecurityState,
+    /// Name and value of the key of the last [`crate::Output::Try`], unless
+    /// [`crate::Output::Configure`] has followed.
+    pub tried: Option<(String, String)>,
 }
 
 impl Default for Stored {
@@ -210,6 +213,7 @@ impl Default for Stored {
             identifiers: StoredIdentifiers::default(),
             firmware: None,
             security: SecurityState::default(),
+            tried: None,
         }
     }
 }

@@ -90,7 +90,7 @@ impl Logs {
         let customer = Customer::load(&self.config_dir.join("customer.json"))
             .map_err(|error| error.to_string())
             .and_then(|(customer, _)| serde_json::to_value(customer).map_err(|e| e.to_string()));
-        let keys = keys::load(&self.state_dir);
+        let keys = keys::load(&self.state_dir).values;
         let keys = keys
             .into_iter()
             .map(|(name, value)| (name, Value::String(value)));

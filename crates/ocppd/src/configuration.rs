@@ -55,3 +55,8 @@ pub(crate) fn request(id: String, name: &str, value: String) -> Option<Configura
     let (path, _) = keys::find_by_ocpp_name(name)?;
     Some(ConfigurationRequest { id, path, value })
 }
+
+/// Whether customer.json has a place for the key called `name`.
+pub(crate) fn in_customer_json(name: &str) -> bool {
+    keys::find_by_ocpp_name(name).is_some()
+}

@@ -1,15 +1,18 @@
 //! The loop: every input goes to the charge point, every output is carried out in order.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use customer_config::ConfigError;
 use daemon_kit::{Bus, Context, Error, Event as BusEvent, Message};
 use ocpp16::{
     Access, ChargePoint, DeciAmperes, Fault, Input, Millis, Output, RecloserState, SignedRequest,
     StopReason, Stored, Time, Timestamp, hide_credentials,
 };
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use topic_map as topics;
 use topic_map::RequestId;
@@ -22,6 +25,7 @@ use crate::data_transfer::{self, Services};
 use crate::database::Database;
 use crate::database::authorizations::{Authorizations, Order};
 use crate::installer;
+use crate::keys;
 use crate::security_log::SecurityLog;
 use crate::settings::Station;
 use crate::station::{Levels, evse_started, signed_request};
@@ -53,6 +57,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
     let (authorizations, identifiers, mut authorized) =
         Authorizations::open(&station.state_dir, &uri);
     stored.identifiers = identifiers;
+    stored.tried = station.tried;
     let point = ChargePoint::new(station.settings, station.configuration, stored);
     let (ping, ping_changes) = watch::channel(ping_of(&point));
     let uploads = Uploader::new(&station.state_dir, station.logs);
@@ -90,6 +95,7 @@ pub(crate) async fn serve(mut context: Context, station: Station) -> Result<(), 
         authorises,
         permit: None,
         limit: None,
+        state_dir: station.state_dir,
         stored_fault: fault,
         fault_until: Instant::now() + FAULT_SHOWS,
         started: Instant::now(),
@@ -175,6 +181,7 @@ struct Daemon {
     permit: Option<bool>,
     /// The limit last published; `None` before the first one.
     limit: Option<Option<DeciAmperes>>,
+    state_dir: PathBuf,
     stored_fault: Option<Fault>,
     /// Until then it shows even if the database works again.
     fault_until: Instant,
@@ -189,6 +196,9 @@ struct Daemon {
     certificates: Clerk,
     security_log: SecurityLog,
 }
+
+/// Keeps the value of a key.
+type Save = fn(&Path, &str, &str) -> Result<(), ConfigError>;
 
 impl Daemon {
     fn wake(&self) -> Option<Instant> {
@@ -325,6 +335,18 @@ impl Daemon {
                 request,
                 name,
                 value,
+            } if !configuration::in_customer_json(&name) => {
+                return Some(self.keep(request, name, value, keys::save).await);
+            }
+            Output::Try {
+                request,
+                name,
+                value,
+            } => return Some(self.keep(request, name, value, keys::save_tried).await),
+            Output::Configure {
+                request,
+                name,
+                value,
             } => match configuration::request(request.clone(), &name, value) {
                 Some(request) => self.bus.publish(&topics::CONFIGURATION_SET, &request),
                 None => {
@@ -374,6 +396,21 @@ impl Daemon {
         let changed = fault != self.stored_fault;
         self.stored_fault = fault;
         changed.then_some(Input::StoreFault(fault))
+    }
+
+    /// Writes a key that customer.json has no place for; returns when it is durable, or is not.
+    async fn keep(&self, request: String, name: String, value: String, save: Save) -> Input {
+        let state_dir = self.state_dir.clone();
+        let saved = spawn_blocking(move || save(&state_dir, &name, &value)).await;
+        let error = match saved {
+            Ok(saved) => saved.err().map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = &error {
+            tracing::error!("{error}");
+        }
+        let accepted = error.is_none();
+        Input::Configured { request, accepted }
     }
 
     fn command(&self, command: Command) {

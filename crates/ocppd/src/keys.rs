@@ -11,34 +11,88 @@ use crate::private_file;
 /// The file below the state directory.
 pub(crate) const FILE: &str = "ocpp_data.json";
 
-/// The changed keys; none when the file is missing or can't be read.
-pub(crate) fn load(state_dir: &Path) -> BTreeMap<String, String> {
-    let path = state_dir.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeMap::new(),
-        Err(error) => {
-            tracing::error!("{}: {error}; the defaults hold", path.display());
-            return BTreeMap::new();
-        }
-    };
-    serde_json::from_str(&text).unwrap_or_else(|error| {
-        tracing::error!("{}: {error}; the defaults hold", path.display());
-        BTreeMap::new()
-    })
+/// Ends the name of a value that is kept beside the one that holds.
+const TRIED: &str = ".tried";
+
+/// What the file holds.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// By name.
+    pub values: BTreeMap<String, String>,
+    /// Name and value of the key that is being tried.
+    pub tried: Option<(String, String)>,
 }
 
-/// Adds one change, atomically: a crash leaves the old or the new file. It holds the
+/// The changed keys; none when the file is missing or can't be read.
+pub(crate) fn load(state_dir: &Path) -> Keys {
+    let path = state_dir.join(FILE);
+    let mut values = read(&path).unwrap_or_else(|error| {
+        tracing::error!("{}: {error}; the defaults hold", path.display());
+        BTreeMap::new()
+    });
+    let tried = values.keys().find_map(|name| {
+        let name = name.strip_suffix(TRIED)?;
+        Some(name.to_owned())
+    });
+    let tried = tried.and_then(|name| {
+        let value = values.remove(&tried_name(&name))?;
+        Some((name, value))
+    });
+    Keys { values, tried }
+}
+
+/// `name` is `value` from now on. A crash leaves the old or the new file. It holds the
 /// AuthorizationKey, so it is private.
 ///
 /// # Errors
-/// When the file can't be written.
+/// When the file can't be read or written; then it is as it was.
 pub(crate) fn save(state_dir: &Path, name: &str, value: &str) -> Result<(), ConfigError> {
-    let mut all = load(state_dir);
-    all.insert(name.to_owned(), value.to_owned());
-    let text = serde_json::Value::from_iter(all).to_string();
+    change(state_dir, |values| {
+        values.insert(name.to_owned(), value.to_owned());
+        values.remove(&tried_name(name));
+    })
+}
+
+/// `value` is tried for `name`, beside the value that holds until [`save`].
+///
+/// # Errors
+/// As [`save`].
+pub(crate) fn save_tried(state_dir: &Path, name: &str, value: &str) -> Result<(), ConfigError> {
+    change(state_dir, |values| {
+        values.insert(tried_name(name), value.to_owned());
+    })
+}
+
+fn tried_name(name: &str) -> String {
+    format!("{name}{TRIED}")
+}
+
+fn change(
+    state_dir: &Path,
+    change: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Result<(), ConfigError> {
     let path = state_dir.join(FILE);
-    private_file::write(&path, &text).map_err(|source| ConfigError::Write { path, source })
+    let failed = |source| ConfigError::Write {
+        path: path.clone(),
+        source,
+    };
+    // What can't be read must not be replaced by one key.
+    let mut values = read(&path).map_err(failed)?;
+    change(&mut values);
+    let text = serde_json::Value::from_iter(values).to_string();
+    private_file::write(&path, &text).map_err(failed)
+}
+
+/// A file that is no JSON holds nothing.
+fn read(path: &Path) -> io::Result<BTreeMap<String, String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
+            tracing::error!("{}: {error}; the defaults hold", path.display());
+            BTreeMap::new()
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -46,13 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_add_up_and_a_broken_file_is_none() {
+    fn changes_add_up() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(load(directory.path()).is_empty());
+        assert!(load(directory.path()).values.is_empty());
         save(directory.path(), "a", "1").unwrap();
         save(directory.path(), "b", "2").unwrap();
         save(directory.path(), "a", "3").unwrap();
-        let all: Vec<(String, String)> = load(directory.path()).into_iter().collect();
+        let all: Vec<(String, String)> = load(directory.path()).values.into_iter().collect();
         assert_eq!(
             all,
             [
@@ -60,7 +114,39 @@ mod tests {
                 ("b".to_owned(), "2".to_owned())
             ]
         );
-        fs::write(directory.path().join(FILE), "{\"a\":").unwrap();
-        assert!(load(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_json_holds_nothing_and_what_can_not_be_read_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE);
+        fs::write(&path, "{\"a\":").unwrap();
+        assert!(load(directory.path()).values.is_empty());
+        save(directory.path(), "b", "2").unwrap();
+        assert_eq!(load(directory.path()).values.len(), 1);
+        let no_text = [0xff, 0xfe];
+        fs::write(&path, no_text).unwrap();
+        assert!(save(directory.path(), "b", "2").is_err());
+        assert_eq!(fs::read(&path).unwrap(), no_text);
+    }
+
+    #[test]
+    fn what_is_tried_lies_beside_what_holds_until_one_is_chosen() {
+        let directory = tempfile::tempdir().unwrap();
+        save(directory.path(), "a", "1").unwrap();
+        save_tried(directory.path(), "a", "2").unwrap();
+        let keys = load(directory.path());
+        assert_eq!(
+            keys.values,
+            BTreeMap::from([("a".to_owned(), "1".to_owned())])
+        );
+        assert_eq!(keys.tried, Some(("a".to_owned(), "2".to_owned())));
+        save(directory.path(), "a", "2").unwrap();
+        let keys = load(directory.path());
+        assert_eq!(
+            keys.values,
+            BTreeMap::from([("a".to_owned(), "2".to_owned())])
+        );
+        assert_eq!(keys.tried, None);
     }
 }

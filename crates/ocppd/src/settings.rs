@@ -28,6 +28,8 @@ pub(crate) struct Station {
     pub settings: Settings,
     pub peripherals: Peripherals,
     pub configuration: Configuration,
+    /// Name and value of the key that is being tried.
+    pub tried: Option<(String, String)>,
     pub state_dir: PathBuf,
     pub reboot_command: String,
     pub set_clock_command: Option<String>,
@@ -62,7 +64,8 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
     let address = Address::parse(&customer.ocpp.uri)
         .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
     let mut configuration = from_customer(&customer);
-    for (name, value) in keys::load(&arguments.state_dir) {
+    let kept = keys::load(&arguments.state_dir);
+    for (name, value) in kept.values {
         if let Err(error) = configuration.set(&name, &value) {
             tracing::warn!("{}: {error}; ignored", keys::FILE);
         }
@@ -75,12 +78,17 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
         sets_clock: arguments.option("set-clock-command").is_some(),
         log_is_empty: security_log.is_empty(),
     };
+    let settings = settings(&customer, security, arguments)?;
+    let vendor = settings.identity.charge_point_vendor.as_str();
+    if let Err(error) = configuration.load("vendorId", true, Some(vendor)) {
+        tracing::warn!("{error}");
+    }
     Ok(Configured::On(Box::new(Station {
         certificates,
         security_log,
         address,
         verify_certificate: customer.ocpp.verify_cert,
-        settings: settings(&customer, security, arguments)?,
+        settings,
         logs: Logs::new(arguments),
         peripherals: Peripherals {
             meter: customer.port().meter.enable,
@@ -88,6 +96,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<Configured, Error> {
             recloser: customer.port().recloser.enable,
         },
         configuration,
+        tried: kept.tried,
         state_dir: arguments.state_dir.clone(),
         reboot_command: arguments
             .option("reboot-command")
@@ -171,15 +180,7 @@ fn from_customer(customer: &Customer) -> Configuration {
     let mut configuration = Configuration::default();
     let keys = customer.over_ocpp().into_iter();
     let keys = keys.map(|(name, key, value)| (name, key.ocpp == OcppAccess::Read, value));
-    let facts = [
-        ("vendorId", customer.ocpp.charge_point_vendor.clone()),
-        (
-            "ConnectorSwitch3to1PhaseSupported",
-            customer.port().switch3to1phase.enable.to_string(),
-        ),
-    ];
-    let facts = facts.map(|(name, value)| (name.to_owned(), true, Some(value)));
-    for (name, readonly, value) in keys.chain(facts) {
+    for (name, readonly, value) in keys {
         if name.chars().count() > LONGEST_NAME {
             tracing::warn!("{name} is too long for a configuration key");
         } else if let Err(error) = configuration.load(&name, readonly, value.as_deref()) {
@@ -241,6 +242,26 @@ mod tests {
         }
     }
 
+    /// Where a changed key goes is what the reference page tells, and nowhere is a key lost.
+    #[test]
+    fn a_key_is_kept_where_the_reference_says() {
+        let page = ocpp16::reference_page();
+        let rows = page.lines().filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            match cells[..] {
+                ["", name, "RW" | "W", _, _, remark, ""] => Some((name, remark)),
+                _ => None,
+            }
+        });
+        let mut count = 0;
+        for (name, remark) in rows.filter(|(_, remark)| *remark != "not kept") {
+            let here = remark == "kept in ocpp_data.json";
+            assert_ne!(keys::find_by_ocpp_name(name).is_some(), here, "{name}");
+            count += 1;
+        }
+        assert!(count > 30, "{count} rows");
+    }
+
     #[test]
     fn vendor_and_model_are_never_sent_empty() {
         for empty in ["", " ", "\t"] {
@@ -249,6 +270,17 @@ mod tests {
         assert_eq!(required("chargePointVendor", "ACME").as_str(), "ACME");
         let long = "a vendor with a very long name";
         assert_eq!(required("chargePointVendor", long).as_str(), &long[..20]);
+    }
+
+    /// OCPP can't switch phases here, whatever the board can.
+    #[test]
+    fn phase_switching_is_not_advertised_to_central_systems() {
+        let able = r#"{"ports": [{"switch3to1phase": {"enable": true}}]}"#;
+        let configuration = from_customer(&Customer::parse(able).unwrap().0);
+        let key = configuration
+            .key("ConnectorSwitch3to1PhaseSupported")
+            .unwrap();
+        assert_eq!(configuration.value(key), "false");
     }
 
     // covers: OC-058

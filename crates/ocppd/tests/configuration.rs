@@ -49,6 +49,7 @@ fn a_station_without_a_vendor_is_told_with_one() {
         .unwrap();
     assert_eq!(boot["chargePointVendor"], "mode3");
     assert_eq!(boot["chargePointModel"], "mode3");
+    assert_eq!(told(&central, "vendorId"), "mode3");
 }
 
 // covers: OC-026, OC-027, CFG-011, CFG-017
@@ -93,6 +94,37 @@ fn keys_are_kept_in_customer_json() {
         ("MeterValuesSampledData", "Voltage.L1-N,Current.Import"),
         ("ports[0]/evse_current_limit", "16"),
     ] {
+        assert_eq!(told(&central, key), value, "{key}");
+    }
+}
+
+#[test]
+fn keys_without_a_place_in_customer_json_outlive_a_kill_or_are_refused() {
+    let central = central();
+    let mut bench = start(&central);
+    let keys = [
+        ("MaxEnergyOnInvalidId", "500"),
+        ("StopTransactionMaxMeterValues", "50"),
+    ];
+    for (key, value) in keys {
+        assert_eq!(change(&central, key, value), "Accepted", "{key}");
+    }
+    // Whoever runs the test, no file can be made where a directory is.
+    let fresh = bench.path("ocpp_data.json.new");
+    std::fs::create_dir(&fresh).unwrap();
+    let secret = "000102030405060708090a0b0c0d0e0f";
+    for (key, value) in [("AuthorizationKey", secret), ("MessageTimeout", "45")] {
+        assert_eq!(change(&central, key, value), "Rejected", "{key}");
+    }
+    assert_eq!(told(&central, "MessageTimeout"), "30");
+    bench.kill();
+    std::fs::remove_dir(&fresh).unwrap();
+    central.mark();
+    bench.run();
+    central
+        .wait_for("BootNotification", |_| true, SOON)
+        .unwrap();
+    for (key, value) in keys {
         assert_eq!(told(&central, key), value, "{key}");
     }
 }

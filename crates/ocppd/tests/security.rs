@@ -239,6 +239,32 @@ fn a_key_that_the_central_system_refuses_gives_way_to_the_old_one() {
     assert!(!bench.log().contains(OTHER));
 }
 
+/// The central system takes a key that a station has never connected with.
+#[test]
+fn a_key_that_was_accepted_is_not_lost_with_the_power() {
+    const OTHER: &str = "a password as text";
+    let central = central();
+    let mut bench = Bench::prepare(&format!("{}/CP1", central.uri()), json!({}));
+    let keys = json!({"SecurityProfile": "1", "AuthorizationKey": KEY}).to_string();
+    std::fs::write(bench.path("ocpp_data.json"), keys).unwrap();
+    bench.run();
+    central.wait_connected(SOON).unwrap();
+    central.refuse_handshakes(Some(503));
+    assert_eq!(change(&central, "AuthorizationKey", OTHER), "Accepted");
+    bench.kill();
+    let before = central.handshakes().len();
+    central.refuse_handshakes(None);
+    bench.run();
+    until_within(LATER, "the new key", || central.handshakes().len() > before);
+    let new = central.handshakes().pop().unwrap().authorization;
+    assert_ne!(new.as_deref(), Some(BASIC));
+    central.wait_connected(LATER).unwrap();
+    until_within(SOON, "the new key holds", || {
+        let kept = std::fs::read_to_string(bench.path("ocpp_data.json")).unwrap();
+        kept.contains(OTHER) && !kept.contains("tried")
+    });
+}
+
 #[test]
 fn a_central_system_is_known_by_its_root_or_not_at_all() {
     let (authority, stranger) = (Authority::new("Operator"), Authority::new("Operator"));

@@ -1,23 +1,25 @@
 //! SecurityProfile and AuthorizationKey: a change is tried before it holds.
 //!
 //! ```text
-//!   changed ──▶ connect anew ──opened──▶ stored
-//!                 │      ▲
-//!       3 failures│      │1 failure
-//!                 ▼      │
-//!               connect as before ──opened──▶ forgotten
+//!   stored beside the old one ──▶ connect anew ──opened──▶ holds
+//!                                   │      ▲
+//!                         3 failures│      │1 failure
+//!                                   ▼      │
+//!                                 connect as before ──opened──▶ forgotten
 //! ```
 //!
 //! The two take turns until one connects: whatever the central system has made of the change, the
-//! station finds back to it.
+//! station finds back to it. Both are kept until then, so that a restart in between loses neither:
+//! without the right AuthorizationKey the station could never connect again.
 
 use serde_json::Value;
 
 use super::calls::status;
+use super::keys::Pending;
 use super::{ChargePoint, Output};
+use crate::Millis;
 use crate::configuration::{Configuration, Key, Setting};
 use crate::security::{Access, SecurityEventKind, password};
-use crate::transaction::Change;
 
 /// Failed attempts before the other way to connect is tried.
 const NEW_ATTEMPTS: u32 = 3;
@@ -26,6 +28,8 @@ const OLD_ATTEMPTS: u32 = 1;
 const TLS_PROFILE: u64 = 2;
 /// In this profile the station has a certificate, and no password.
 const CERTIFICATE_PROFILE: u64 = 3;
+/// From a failed write of what was proven until the next one.
+const SETTLE_AGAIN_AFTER_S: u64 = 30;
 
 /// A change that is not proven yet.
 #[derive(Debug)]
@@ -36,37 +40,65 @@ pub(super) struct Trial {
     failures: u32,
 }
 
+impl Trial {
+    pub(super) fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            changed: true,
+            failures: 0,
+        }
+    }
+}
+
+/// What was proven, and is not known to be stored yet.
+#[derive(Debug)]
+pub(super) struct Settling {
+    request: String,
+    setting: Setting,
+    /// When it is written again.
+    again_at: Option<Millis>,
+}
+
 impl ChargePoint {
     /// How to connect when the process starts; [`Output::Connect`] tells what changes.
     pub fn access(&self) -> Access {
-        self.access_by(&self.configuration)
+        match &self.trial {
+            Some(Trial {
+                setting,
+                changed: true,
+                ..
+            }) => {
+                let mut changed = self.configuration.clone();
+                changed.apply(setting);
+                self.access_by(&changed)
+            }
+            Some(_) | None => self.access_by(&self.configuration),
+        }
     }
 
-    /// Carries out a change of SecurityProfile or AuthorizationKey.
-    pub(super) fn change_access(&mut self, setting: Setting) -> Value {
+    /// Carries out a change of SecurityProfile or AuthorizationKey; `None` while it is written.
+    pub(super) fn change_access(&mut self, call: &str, setting: Setting) -> Option<Value> {
         let Some(key) = setting.key else {
-            return status("Rejected");
+            return Some(status("Rejected"));
         };
         if self.configuration.value(key) == setting.value {
-            return status("Accepted");
+            return Some(status("Accepted"));
         }
         if let Err(reason) = self.check_access(key, &setting.value) {
             self.warn(format!(
                 "ChangeConfiguration of {} rejected: {reason}",
                 setting.name
             ));
-            return status("Rejected");
+            return Some(status("Rejected"));
         }
-        if key == Key::AuthorizationKey && !self.uses_password(self.profile()) {
-            self.keep_access(&setting);
-        } else {
-            self.trial = Some(Trial {
-                setting,
-                changed: true,
-                failures: 0,
-            });
-            self.connect_anew = true;
-        }
+        let used = key != Key::AuthorizationKey || self.uses_password(self.profile());
+        self.write(call, setting, used)
+    }
+
+    /// The change is stored beside what holds.
+    pub(super) fn try_access(&mut self, setting: Setting) -> Value {
+        self.trial = Some(Trial::new(setting));
+        self.connect_anew = true;
         status("Accepted")
     }
 
@@ -78,18 +110,7 @@ impl ChargePoint {
     /// After the answer to the request that asked for it.
     pub(super) fn advance_access(&mut self) {
         if std::mem::take(&mut self.connect_anew) {
-            let access = match &self.trial {
-                Some(Trial {
-                    setting,
-                    changed: true,
-                    ..
-                }) => {
-                    let mut changed = self.configuration.clone();
-                    changed.apply(setting);
-                    self.access_by(&changed)
-                }
-                Some(_) | None => self.access(),
-            };
+            let access = self.access();
             self.outputs.push(Output::Connect(access));
         }
     }
@@ -99,19 +120,48 @@ impl ChargePoint {
         if self.connect_anew {
             return;
         }
-        match self.trial.take() {
-            Some(Trial {
-                setting,
-                changed: true,
-                ..
-            }) => self.keep_access(&setting),
-            Some(Trial { setting, .. }) => {
-                self.warn(format!(
-                    "{}: the new value does not connect; the old one holds",
-                    setting.name
-                ));
-            }
-            None => {}
+        let Some(trial) = self.trial.take() else {
+            return;
+        };
+        let mut setting = trial.setting;
+        if trial.changed {
+            self.take_effect(&setting);
+        } else {
+            self.warn(format!(
+                "{}: the new value does not connect; the old one holds",
+                setting.name
+            ));
+            let old = setting.key.map(|key| self.configuration.value(key));
+            setting.value = old.unwrap_or_default().to_owned();
+        }
+        self.settle_access(setting);
+    }
+
+    /// What [`Output::Configure`] `request` was about may have been proven.
+    pub(super) fn access_settled(&mut self, request: &str, stored: bool) {
+        let again_at = self.now.monotonic.after_seconds(SETTLE_AGAIN_AFTER_S);
+        let settling = self.settling.as_mut();
+        let Some(settling) = settling.filter(|settling| settling.request == request) else {
+            return;
+        };
+        if stored {
+            self.settling = None;
+        } else {
+            settling.again_at = Some(again_at);
+        }
+    }
+
+    pub(super) fn settling_deadline(&self) -> Option<Millis> {
+        self.settling.as_ref()?.again_at
+    }
+
+    /// Writes what was proven once more.
+    pub(super) fn settle_again(&mut self) {
+        let due = self.settling_deadline();
+        if due.is_some_and(|at| at <= self.now.monotonic)
+            && let Some(Settling { setting, .. }) = self.settling.take()
+        {
+            self.settle_access(setting);
         }
     }
 
@@ -148,8 +198,12 @@ impl ChargePoint {
 
     /// Whether a change of `key` to `value` may be tried.
     fn check_access(&self, key: Key, value: &str) -> Result<(), &'static str> {
-        if self.trial.is_some() {
+        let pending = |pending: &Pending| pending.setting.key.is_some_and(Key::is_access);
+        if self.trial.is_some() || self.pending.iter().any(pending) {
             return Err("another change is being tried");
+        }
+        if self.settling.is_some() {
+            return Err("the last change could not be stored yet");
         }
         if key != Key::SecurityProfile {
             return Ok(());
@@ -192,12 +246,17 @@ impl ChargePoint {
         }
     }
 
-    fn keep_access(&mut self, setting: &Setting) {
-        self.configuration.apply(setting);
-        self.store(vec![Change::Configuration {
-            name: setting.key.map_or("", Key::name),
+    fn settle_access(&mut self, setting: Setting) {
+        let request = self.message_id();
+        self.outputs.push(Output::Configure {
+            request: request.clone(),
+            name: setting.name.clone(),
             value: setting.value.clone(),
-        }]);
-        self.reconfigured(&format!("{} was changed", setting.name));
+        });
+        self.settling = Some(Settling {
+            request,
+            setting,
+            again_at: None,
+        });
     }
 }

@@ -120,13 +120,19 @@ impl ChargePoint {
                 .composite(wall, duration, self.transaction_start(), self.physical());
         let watts = unit == Some(RateUnit::Watts);
         let periods = composite.periods.into_iter().map(|(start, limit)| {
-            let mut period = json!({"startPeriod": start});
-            period["limit"] = if watts {
-                limit.watts().round().into()
+            let number = if watts {
+                f64::from(limit.watts)
             } else {
-                limit.current.amperes().into()
+                limit.current.amperes()
             };
-            if let Some(phases) = limit.phases {
+            (start, number, limit.phases)
+        });
+        let mut periods: Vec<(u32, f64, Option<u8>)> = periods.collect();
+        // Different limits in W may be the same in A.
+        periods.dedup_by(|next, last| (next.1, next.2) == (last.1, last.2));
+        let periods = periods.into_iter().map(|(start, limit, phases)| {
+            let mut period = json!({"startPeriod": start, "limit": limit});
+            if let Some(phases) = phases {
                 period["numberPhases"] = phases.into();
             }
             period
@@ -148,12 +154,8 @@ impl ChargePoint {
     /// What the station can offer when no profile limits it.
     fn physical(&self) -> Limit {
         let cable = self.station.as_ref().and_then(|station| station.physical);
-        Limit {
-            current: cable.map_or(self.settings.hardware_limit, |limit| {
-                limit.min(self.settings.hardware_limit)
-            }),
-            phases: None,
-        }
+        let rating = self.settings.hardware_limit;
+        Limit::new(cable.map_or(rating, |limit| limit.min(rating)), None)
     }
 
     /// Schedules that came while there was no time begin with it.
@@ -165,12 +167,18 @@ impl ChargePoint {
         }
     }
 
-    pub(super) fn save_profiles(&mut self) {
+    pub(super) fn save_profiles_in_time(&mut self) {
         if self
             .save_profiles_at
             .is_some_and(|at| at <= self.now.monotonic)
         {
-            self.save_profiles_at = None;
+            self.save_profiles();
+        }
+    }
+
+    /// Saves them where they have changed.
+    pub(super) fn save_profiles(&mut self) {
+        if self.save_profiles_at.take().is_some() {
             let all = self.profiles.all().to_vec();
             self.store(vec![Change::Profiles(all)]);
         }

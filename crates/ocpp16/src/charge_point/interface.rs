@@ -120,11 +120,11 @@ pub enum Input {
         /// The answer.
         answer: TransferAnswer,
     },
-    /// What became of [`Output::Configure`].
+    /// What became of [`Output::Configure`] or [`Output::Try`].
     Configured {
         /// Its request.
         request: String,
-        /// Whether the value is in the file.
+        /// Whether the value is durable.
         accepted: bool,
     },
     /// A key of customer.json has a new value.
@@ -246,8 +246,19 @@ pub enum Output {
         /// The central system's answer, or why there is none.
         answer: TransferAnswer,
     },
-    /// Have a key of customer.json written.
+    /// Keep a key: in customer.json where that has a place for it, else in the charge point's own
+    /// file. What [`Output::Try`] has kept of it is forgotten.
     Configure {
+        /// The answer carries it too.
+        request: String,
+        /// The key's name in OCPP.
+        name: String,
+        /// Its value as OCPP writes it.
+        value: String,
+    },
+    /// Keep a value beside the one that holds, until [`Output::Configure`] decides; a restart
+    /// hands both back.
+    Try {
         /// The answer carries it too.
         request: String,
         /// The key's name in OCPP.

@@ -1,15 +1,14 @@
 //! ChangeConfiguration and GetConfiguration.
 //!
-//! The charge point's own keys take effect here and at once. What customer.json holds is first
-//! written there by another process, whose word decides the answer: an accepted value survives the
-//! loss of power.
+//! The charge point's own keys take effect here and at once, but not before they are written: an
+//! accepted value survives the loss of power. What customer.json holds is written by another
+//! process, whose word decides the answer.
 
 use serde_json::{Map, Value, json};
 
 use super::calls::status;
 use super::{ChargePoint, Output};
 use crate::configuration::{ChangeError, Entry, Kept, Key, MAX_REQUESTED_KEYS, Setting};
-use crate::transaction::Change;
 use crate::{CallError, CiString, ErrorCode, Millis};
 
 /// When a change is answered at the latest, so that it is within the second of guide 3.4 table 14.
@@ -25,7 +24,11 @@ pub(super) struct Pending {
     call: String,
     /// What the request to the writer carries.
     request: String,
-    setting: Setting,
+    pub(super) setting: Setting,
+    /// The value when it was asked for; `None` where nothing was set.
+    before: Option<String>,
+    /// Whether it is to be tried before it holds.
+    tried: bool,
     until: Millis,
 }
 
@@ -49,39 +52,29 @@ impl ChargePoint {
                 return Some(status("Rejected"));
             }
         };
-        if matches!(
-            setting.key,
-            Some(Key::AuthorizationKey | Key::SecurityProfile)
-        ) {
-            return Some(self.change_access(setting));
+        if setting.key.is_some_and(Key::is_access) {
+            return self.change_access(call, setting);
         }
         match setting.key.map_or(Kept::Customer, Key::kept) {
-            Kept::Customer => self.write(call, setting),
-            Kept::Here => {
-                let change = Change::Configuration {
-                    name: setting.key.map_or("", Key::name),
-                    value: setting.value.clone(),
-                };
-                self.store(vec![change]);
-                Some(self.take_effect(&setting))
-            }
+            Kept::Customer | Kept::Here => self.write(call, setting, false),
             Kept::Nowhere => Some(self.take_effect(&setting)),
         }
     }
 
-    /// The writer's answer to [`Output::Configure`] `request`.
+    /// What became of [`Output::Configure`] or [`Output::Try`] `request`.
     pub(super) fn configured(&mut self, request: &str, accepted: bool) {
+        self.access_settled(request, accepted);
         let place = self
             .pending
             .iter()
             .position(|pending| pending.request == request);
         let Some(pending) = place.map(|place| self.pending.remove(place)) else {
-            return;
+            return self.take_back(request, accepted);
         };
-        let answer = if accepted {
-            self.take_effect(&pending.setting)
-        } else {
-            status("Rejected")
+        let answer = match (accepted, pending.tried) {
+            (false, _) => status("Rejected"),
+            (true, false) => self.take_effect(&pending.setting),
+            (true, true) => self.try_access(pending.setting),
         };
         self.answer_call(&pending.call, answer);
     }
@@ -103,7 +96,7 @@ impl ChargePoint {
         self.pending.iter().map(|pending| pending.until).min()
     }
 
-    /// Answers for the changes that took too long. What is written all the same is announced.
+    /// Answers for the changes that took too long.
     pub(super) fn refuse_unwritten(&mut self) {
         let now = self.now.monotonic;
         while let Some(place) = self.pending.iter().position(|pending| pending.until <= now) {
@@ -111,6 +104,37 @@ impl ChargePoint {
             let name = &pending.setting.name;
             self.warn(format!("{name} was not written in time: rejected"));
             self.answer_call(&pending.call, status("Rejected"));
+            self.refused.truncate(MOST_PENDING - 1);
+            self.refused.push_front(pending);
+        }
+    }
+
+    /// What was rejected, but written all the same, gives way to what was there before, unless
+    /// somebody has changed it since, or is about to.
+    fn take_back(&mut self, request: &str, written: bool) {
+        let mut refused = self.refused.iter();
+        let place = refused.position(|refused| refused.request == request);
+        let refused = place.and_then(|place| self.refused.remove(place));
+        let Some(Pending {
+            setting, before, ..
+        }) = refused.filter(|_| written)
+        else {
+            return;
+        };
+        let now = self.configuration.text(&setting);
+        let name = setting.name;
+        let newer = self.pending.iter().any(|one| one.setting.name == name);
+        match before {
+            Some(value) if !newer && (now == Some(&value) || now == Some(&setting.value)) => {
+                self.warn(format!("{name} was written after all: it is taken back"));
+                let request = self.message_id();
+                self.outputs.push(Output::Configure {
+                    request,
+                    name,
+                    value,
+                });
+            }
+            Some(_) | None => self.warn(format!("{name} was written after all")),
         }
     }
 
@@ -150,20 +174,32 @@ impl ChargePoint {
         Ok(Value::Object(report))
     }
 
-    fn write(&mut self, call: &str, setting: Setting) -> Option<Value> {
+    /// Has `setting` written, to hold or to be tried; the answer follows.
+    pub(super) fn write(&mut self, call: &str, setting: Setting, tried: bool) -> Option<Value> {
         if self.pending.len() >= MOST_PENDING {
             return Some(status("Rejected"));
         }
         let request = self.message_id();
-        self.outputs.push(Output::Configure {
-            request: request.clone(),
-            name: setting.name.clone(),
-            value: setting.value.clone(),
+        let (name, value) = (setting.name.clone(), setting.value.clone());
+        self.outputs.push(if tried {
+            Output::Try {
+                request: request.clone(),
+                name,
+                value,
+            }
+        } else {
+            Output::Configure {
+                request: request.clone(),
+                name,
+                value,
+            }
         });
         self.pending.push(Pending {
             call: call.to_owned(),
             request,
+            before: self.configuration.text(&setting).map(str::to_owned),
             setting,
+            tried,
             until: self.now.monotonic.after(WRITE_MS),
         });
         None
@@ -171,12 +207,16 @@ impl ChargePoint {
 
     /// Own keys hold from now on, except for those that need a reboot; other daemons read theirs
     /// when they start.
-    fn take_effect(&mut self, setting: &Setting) -> Value {
+    pub(super) fn take_effect(&mut self, setting: &Setting) -> Value {
         self.configuration.apply(setting);
         match setting.key {
             Some(Key::HeartbeatInterval) => self.restart_heartbeat(),
             Some(Key::MeterValueSampleInterval) => self.restart_sampling(),
-            Some(Key::UseAsTimeSource) => self.clock.forget(),
+            // Set to true, the time that is known stays until the next one comes.
+            Some(Key::UseAsTimeSource) if setting.value == "false" => self.clock.forget(),
+            Some(key) if key.is_access() => {
+                self.reconfigured(&format!("{} was changed", setting.name));
+            }
             Some(_) | None => {}
         }
         let at_once = setting.key.is_some_and(|key| !key.after_reboot());

@@ -42,9 +42,9 @@ mod trigger;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use access::Trial;
+use access::{Settling, Trial};
 use authorization::Asking;
 use certificates::CertificateKeeping;
 use data_transfer::Transfers;
@@ -70,7 +70,7 @@ use crate::fault::Fault;
 use crate::metering::Reading;
 use crate::profile::{DeciAmperes, Profiles};
 use crate::time::Clock;
-use crate::transaction::{Interim, Queue, Stored, Transaction};
+use crate::transaction::{Change, Interim, Queue, Stored, Transaction};
 use crate::{CiString, Millis, Time, Timestamp};
 
 /// An OCPP 1.6J charge point with one connector.
@@ -86,6 +86,9 @@ pub struct ChargePoint {
     queue: Queue,
     transactions: BTreeMap<u64, Transaction>,
     session: Session,
+    /// [`Transaction::number`] of the last one. It is not used again while anything of it may
+    /// still be stored.
+    last_number: u64,
     /// The last transaction that began in this process, and when.
     transaction_began: Option<(u64, Millis)>,
     signing: Signing,
@@ -96,6 +99,8 @@ pub struct ChargePoint {
     transfers: Transfers,
     /// Changes of the configuration that wait for the file.
     pending: Vec<Pending>,
+    /// Those that may still be written, the newest first.
+    refused: VecDeque<Pending>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     /// Values for the StopTransaction of the transaction that is not finished.
@@ -120,6 +125,7 @@ pub struct ChargePoint {
     security_events: SecurityEvents,
     certificates: CertificateKeeping,
     trial: Option<Trial>,
+    settling: Option<Settling>,
     /// Whether [`Output::Connect`] is due.
     connect_anew: bool,
 }
@@ -155,13 +161,27 @@ impl ChargePoint {
         if stored.transactions.iter().all(|one| one.end.is_some()) {
             profiles.clear_transaction();
         }
+        let numbers = stored.transactions.iter().map(|one| one.number);
+        let interim_of = stored.interim.iter().map(|one| one.transaction);
+        let last_number = numbers.chain(interim_of).max().unwrap_or(0);
+        // What a failed deletion has left behind is on no other bill.
+        let (interim, stale): (Vec<_>, Vec<_>) = stored.interim.into_iter().partition(|one| {
+            let mut transactions = stored.transactions.iter();
+            transactions.any(|its| its.number == one.transaction && !its.closed())
+        });
+        let deletions = stale.iter().map(|one| Change::DeleteInterim(one.place));
+        let deletions: Vec<_> = deletions.collect();
+        let outputs = (!deletions.is_empty()).then_some(Output::Store(deletions));
         let certificates = CertificateKeeping::new(settings.security.certificates);
+        let tried = stored.tried.as_ref();
+        let trial = tried.and_then(|(name, value)| configuration.check(name, value, None).ok());
+        let trial = trial.map(Trial::new);
         Self {
             settings,
             configuration,
             clock: Clock::default(),
             now: Time::new(Millis(0), None),
-            outputs: Vec::new(),
+            outputs: outputs.into_iter().collect(),
             next_message: 1,
             link: Link::default(),
             queue: Queue::new(stored.messages),
@@ -171,6 +191,7 @@ impl ChargePoint {
                 .map(|one| (one.number, one))
                 .collect(),
             session: Session::Idle { finishing: false },
+            last_number,
             transaction_began: None,
             signing: Signing::default(),
             asking: None,
@@ -179,9 +200,10 @@ impl ChargePoint {
             deferred: Deferred::default(),
             transfers: Transfers::default(),
             pending: Vec::new(),
+            refused: VecDeque::new(),
             station: None,
             reading: None,
-            interim: stored.interim,
+            interim,
             was_online: false,
             store_fault: None,
             store_again_at: None,
@@ -201,7 +223,8 @@ impl ChargePoint {
             notices: Notices::default(),
             security_events: SecurityEvents::new(stored.security),
             certificates,
-            trial: None,
+            trial,
+            settling: None,
             connect_anew: false,
         }
     }
@@ -225,7 +248,7 @@ impl ChargePoint {
             Input::VehicleIdentified(mac) => self.vehicle_identified(&mac),
             Input::ListStored(durable) => self.list_stored(durable),
             Input::CacheCleared(durable) => self.cache_cleared(durable),
-            Input::StopRequested(reason) => self.end_transaction(reason, None),
+            Input::StopRequested(reason) => self.stop_requested(reason),
             Input::UnlockAnswered { request, outcome } => self.unlock_answered(&request, outcome),
             Input::RecloserAnswered(answer) => self.recloser_answered(answer),
             Input::MeterPublicKey(key) => self.meter_key_known(key),
@@ -265,6 +288,7 @@ impl ChargePoint {
             self.signing_deadline(),
             self.deferred_deadline(),
             self.keys_deadline(),
+            self.settling_deadline(),
             self.transfers_deadline(),
             self.reporting_deadline(),
             self.reservation_deadline(),
@@ -302,6 +326,7 @@ impl ChargePoint {
         self.answer_overdue();
         self.advance_signing();
         self.refuse_unwritten();
+        self.settle_again();
         self.answer_unconfirmed();
         self.advance_asking();
         self.advance_session();
@@ -310,7 +335,7 @@ impl ChargePoint {
         self.begin_undated_profiles();
         self.publish_levels();
         self.watch_limit();
-        self.save_profiles();
+        self.save_profiles_in_time();
         self.store_again();
         self.sample_meter();
         self.report_status();

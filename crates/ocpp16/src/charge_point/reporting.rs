@@ -29,6 +29,8 @@ const NAMING_MS: u64 = 300;
 pub(super) struct Reporting {
     /// What the central system was last told about connector 0 and 1, and when.
     told: [Option<(Report, Millis)>; 2],
+    /// What could be told now, and since when.
+    present: [Option<(Report, Millis)>; 2],
     sample_at: Option<Millis>,
     /// A multiple of `ClockAlignedDataInterval` from midnight, and that interval.
     aligned_at: Option<(Timestamp, u64)>,
@@ -101,11 +103,16 @@ impl ChargePoint {
             let since = self.reporting.unnamed_since;
             since.unwrap_or(self.now.monotonic)
         });
+        let reports = [0, 1].map(|connector| self.report(connector));
+        for (present, report) in self.reporting.present.iter_mut().zip(reports) {
+            if present.is_none_or(|(known, _)| known != report) {
+                *present = Some((report, self.now.monotonic));
+            }
+        }
         if !self.reports() {
             return;
         }
-        for connector in [0, 1] {
-            let report = self.report(connector);
+        for (connector, report) in reports.into_iter().enumerate() {
             let due = self
                 .status_due_at(connector, report)
                 .is_some_and(|at| at <= self.now.monotonic);
@@ -329,11 +336,10 @@ impl ChargePoint {
             None => Some(self.now.monotonic),
             Some((told, _)) if *told == report => None,
             Some((_, at)) => {
-                let stable = self
-                    .configuration
-                    .number(Key::MinimumStatusDuration)
-                    .saturating_mul(1000);
-                Some(at.after(self.settings.status_delay_ms.max(stable)))
+                let stable = self.configuration.number(Key::MinimumStatusDuration);
+                let (_, since) = (*self.reporting.present.get(connector)?)?;
+                let delay = at.after(self.settings.status_delay_ms);
+                Some(delay.max(since.after_seconds(stable)))
             }
         }
     }

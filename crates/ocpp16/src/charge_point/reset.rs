@@ -44,9 +44,23 @@ impl ChargePoint {
         let quiet = matches!(self.session, Session::Idle { .. }) && delivered;
         if quiet || self.now.monotonic >= by {
             self.reset_by = None;
-            let unstored = self.queue.store_all();
-            self.store(unstored.into_iter().map(Change::PutMessage).collect());
+            self.store_the_rest();
             self.outputs.push(Output::Reboot);
         }
+    }
+
+    /// The EVSE ended the session, or the process is about to end.
+    pub(super) fn stop_requested(&mut self, reason: StopReason) {
+        self.end_transaction(reason, None);
+        if reason == StopReason::Reboot {
+            self.store_the_rest();
+        }
+    }
+
+    /// Makes durable what would have waited: nothing comes after it in this process.
+    fn store_the_rest(&mut self) {
+        let unstored = self.queue.store_all();
+        self.store(unstored.into_iter().map(Change::PutMessage).collect());
+        self.save_profiles();
     }
 }

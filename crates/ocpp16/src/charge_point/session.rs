@@ -132,10 +132,7 @@ impl ChargePoint {
     }
 
     fn advance_idle(&mut self, finishing: bool) -> bool {
-        let unfinished = self
-            .transactions
-            .values()
-            .find(|one| one.end.as_ref().is_none_or(|end| !end.queued));
+        let unfinished = self.transactions.values().find(|one| !one.closed());
         if let Some(transaction) = unfinished {
             let (number, open) = (transaction.number, transaction.end.is_none());
             let last = self.transactions.keys().next_back() == Some(&number);
@@ -339,11 +336,8 @@ impl ChargePoint {
 
     fn begin(&mut self, id_tag: IdToken, parent: Option<IdToken>, energy: i64) {
         let started = self.timestamp();
-        let number = self
-            .transactions
-            .keys()
-            .next_back()
-            .map_or(1, |last| last.saturating_add(1));
+        self.last_number = self.last_number.saturating_add(1);
+        let number = self.last_number;
         let begin_values = self.stop_values(ReadingContext::TransactionBegin, started, energy);
         let transaction = Transaction {
             number,

@@ -106,7 +106,7 @@ pub(super) enum Form {
 pub(crate) enum Kept {
     /// In customer.json, which another process writes.
     Customer,
-    /// In the charge point's own durable state, because customer.json has no place for it.
+    /// In a file of the charge point's own, because customer.json has no place for it.
     Here,
     /// Nowhere.
     Nowhere,
@@ -356,7 +356,8 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
         "MaxEnergyOnInvalidId",
         Form::Range(0, ANY),
         "0",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::MessageTimeout,
         "MessageTimeout",
@@ -455,7 +456,8 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
         "StopTransactionMaxMeterValues",
         Form::Range(2, 500),
         "200",
-    ),
+    )
+    .kept(Kept::Here),
     key(
         Key::StopTransactionOnEVSideDisconnect,
         "StopTransactionOnEVSideDisconnect",

@@ -95,13 +95,17 @@ pub struct Period {
     pub limit: DeciAmperes,
     /// `numberPhases`
     pub phases: Option<u8>,
+    /// In whole watts over the phases, rounded down, where it was given in them.
+    #[serde(default)]
+    pub watts: Option<u32>,
 }
 
 impl Period {
     fn limit(&self) -> Limit {
+        let limit = Limit::new(self.limit, self.phases);
         Limit {
-            current: self.limit,
-            phases: self.phases,
+            watts: self.watts.unwrap_or(limit.watts),
+            ..limit
         }
     }
 
@@ -112,20 +116,24 @@ impl Period {
                 limit / (NOMINAL_VOLTAGE * f64::from(phases.unwrap_or(DEFAULT_PHASES)))
             }
         };
-        // A tiny addend keeps 8.2 A, which binary floats hold as 8.1999, from becoming 8.1 A.
-        let deci = (amperes * 10.0 + 1e-6).floor().clamp(0.0, 1e6);
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to 0..=1e6"
-        )]
-        let limit = DeciAmperes(deci as u32);
         Self {
             start,
-            limit,
+            // A tiny addend keeps 8.2 A, which binary floats hold as 8.1999, from becoming 8.1 A.
+            limit: DeciAmperes(whole(amperes * 10.0 + 1e-6).min(1_000_000)),
             phases,
+            watts: (unit == RateUnit::Watts).then(|| whole(limit)),
         }
     }
+}
+
+/// `number` without its fraction.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what doesn't fit becomes the nearest that does"
+)]
+fn whole(number: f64) -> u32 {
+    number as u32
 }
 
 /// `ChargingSchedule`
@@ -187,21 +195,36 @@ pub(crate) struct Limit {
     pub current: DeciAmperes,
     /// `numberPhases`
     pub phases: Option<u8>,
+    /// The total over the phases at the nominal voltage (erratum 3.69).
+    pub watts: u32,
 }
 
 impl Limit {
-    /// The lower current, on the fewer phases: neither limit is exceeded.
-    fn lower(self, other: Self) -> Self {
+    pub(crate) fn new(current: DeciAmperes, phases: Option<u8>) -> Self {
+        let count = f64::from(phases.unwrap_or(DEFAULT_PHASES));
+        let watts = current.amperes() * NOMINAL_VOLTAGE * count;
         Self {
-            current: self.current.min(other.current),
-            phases: [self.phases, other.phases].into_iter().flatten().min(),
+            current,
+            phases,
+            watts: whole(watts.round()),
         }
     }
 
-    /// The total over the phases in W, at the nominal voltage (erratum 3.69).
-    pub(crate) fn watts(self) -> f64 {
-        let phases = self.phases.unwrap_or(DEFAULT_PHASES);
-        self.current.amperes() * NOMINAL_VOLTAGE * f64::from(phases)
+    /// The lower current, on the fewer phases: neither limit is exceeded.
+    fn lower(self, other: Self) -> Self {
+        let both = Self::new(
+            self.current.min(other.current),
+            [self.phases, other.phases].into_iter().flatten().min(),
+        );
+        let decides = |one: &Self| (one.current, one.phases) == (both.current, both.phases);
+        let watts = [self, other]
+            .into_iter()
+            .filter(decides)
+            .map(|one| one.watts);
+        Self {
+            watts: watts.min().unwrap_or(both.watts),
+            ..both
+        }
     }
 }
 

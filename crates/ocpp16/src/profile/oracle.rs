@@ -47,6 +47,7 @@ fn random(dice: &mut Dice, id: i64) -> InstalledProfile {
             start,
             limit: DeciAmperes(dice.below(6) as u32 * 40),
             phases: dice.perhaps(|dice| dice.below(3) as u8 + 1),
+            watts: None,
         };
         start += 1 + dice.below(200) as u32;
         period
@@ -162,15 +163,12 @@ fn naive(all: &[InstalledProfile], now: i64, transaction: i64) -> Option<(u32, O
 #[test]
 fn limits_borders_and_composite_are_those_of_the_oracle() {
     let mut dice = Dice(0x0dd0_5eed_1234_5678);
-    let unlimited = Limit {
-        current: DeciAmperes(1_000),
-        phases: None,
-    };
+    let unlimited = Limit::new(DeciAmperes(1_000), None);
     let (mut limited, mut changes) = (0, 0);
     for round in 0..100 {
         let mut profiles = Profiles::default();
         for id in 0..=dice.below(12) {
-            // A refusal for lack of room is as good.
+            // A refusal, for lack of room or because it is over, is as good.
             let _ = profiles.install(random(&mut dice, id.cast_signed()));
         }
         let all = profiles.all().to_vec();

@@ -61,6 +61,7 @@ impl Profiles {
     /// Why it can't be carried out; then nothing has changed.
     pub(crate) fn install(&mut self, new: InstalledProfile) -> Result<(), &'static str> {
         check(&new.profile)?;
+        check_time(&new)?;
         let replaced = |old: &InstalledProfile| {
             old.profile.id == new.profile.id
                 || (old.connector == new.connector
@@ -245,6 +246,43 @@ fn check(profile: &Profile) -> Result<(), &'static str> {
     }
     if matches!(profile.kind, Kind::Recurring(_)) && profile.schedule.start.is_none() {
         return Err("a recurring profile needs startSchedule");
+    }
+    Ok(())
+}
+
+/// Whether `new` can ever be in force, which the central system takes `Accepted` for. Without
+/// valid time only what contradicts itself is refused.
+fn check_time(new: &InstalledProfile) -> Result<(), &'static str> {
+    let Profile {
+        kind,
+        valid_from,
+        valid_to,
+        schedule,
+        ..
+    } = &new.profile;
+    let now = new.received;
+    let not_after = |end: Option<Timestamp>, start: Option<Timestamp>| {
+        end.zip(start).is_some_and(|(end, start)| end <= start)
+    };
+    if schedule.duration == Some(0) {
+        return Err("its duration is 0");
+    }
+    if not_after(*valid_to, *valid_from) {
+        return Err("validTo is not after validFrom");
+    }
+    if not_after(*valid_to, now) {
+        return Err("validTo has passed");
+    }
+    let start = schedule.start.filter(|_| *kind != Kind::Relative);
+    if not_after(*valid_to, start) {
+        return Err("its schedule begins after validTo");
+    }
+    let ended = start
+        .filter(|_| *kind == Kind::Absolute)
+        .zip(schedule.duration)
+        .map(|(start, duration)| start.plus_seconds(i64::from(duration)));
+    if not_after(ended, now) {
+        return Err("its schedule has ended");
     }
     Ok(())
 }

@@ -383,15 +383,40 @@ fn what_can_not_be_carried_out_is_refused() {
             },
             "a recurring profile needs startSchedule",
         ),
+        (|p| p.schedule.duration = Some(0), "its duration is 0"),
+        (|p| p.valid_to = Some(at(100)), "validTo has passed"),
+        (
+            |p| (p.valid_from, p.valid_to) = (Some(at(200)), Some(at(200))),
+            "validTo is not after validFrom",
+        ),
+        (
+            |p| p.schedule.duration = Some(100),
+            "its schedule has ended",
+        ),
+        (
+            |p| {
+                p.schedule.start = Some(at(200));
+                p.valid_to = Some(at(200));
+            },
+            "its schedule begins after validTo",
+        ),
     ] {
         assert_eq!(refused(change), why);
     }
+    // What will still be in force for a second, or will be again, is none of these.
+    let mut last = profile(1, Purpose::TxDefault, 6.0);
+    last.valid_to = Some(at(101));
+    last.schedule.duration = Some(101);
+    assert!(Profiles::default().install(on(1, last)).is_ok());
+    let mut daily = profile(1, Purpose::TxDefault, 6.0);
+    daily.kind = Kind::Recurring(Recurrency::Daily);
+    daily.schedule.duration = Some(10);
+    assert!(Profiles::default().install(on(1, daily)).is_ok());
 }
 
-const STATION: Limit = Limit {
-    current: DeciAmperes(320),
-    phases: None,
-};
+fn station() -> Limit {
+    Limit::new(DeciAmperes(320), None)
+}
 
 fn shown(composite: &stack::Composite) -> Vec<(u32, u32)> {
     let periods = composite.periods.iter();
@@ -408,9 +433,9 @@ fn the_composite_schedule_shows_each_change() {
     high.schedule.start = Some(at(1_000));
     high.schedule.duration = Some(60);
     let profiles = with([on(1, profile(1, Purpose::TxDefault, 16.0)), on(1, high)]);
-    let composite = profiles.composite(at(970), 300, None, STATION);
+    let composite = profiles.composite(at(970), 300, None, station());
     assert_eq!(shown(&composite), [(0, 160), (30, 80), (90, 160)]);
-    let none = Profiles::default().composite(at(0), 60, None, STATION);
+    let none = Profiles::default().composite(at(0), 60, None, station());
     assert_eq!(shown(&none), [(0, 320)]);
 }
 
@@ -423,7 +448,7 @@ fn a_composite_without_a_transaction_shows_what_one_would_get() {
         .periods
         .push(Period::new(60, 8.0, RateUnit::Amperes, None));
     let profiles = with([on(1, relative)]);
-    let composite = profiles.composite(at(0), 300, None, STATION);
+    let composite = profiles.composite(at(0), 300, None, station());
     assert_eq!(shown(&composite), [(0, 160), (60, 80)]);
     assert_eq!(
         profiles.moment(at(0), None).until,
@@ -441,7 +466,7 @@ fn watts_of_a_composite_count_its_phases() {
         on(0, profile(2, Purpose::ChargePointMax, 20.0)),
     ]);
     let limit = profiles.moment(at(0), None).limit.unwrap();
-    assert!((limit.watts() - 3_680.0).abs() < 1e-6, "{limit:?}");
+    assert_eq!(limit.watts, 3_680, "{limit:?}");
 }
 
 /// The worst that a central system can install, asked for at once.
@@ -475,7 +500,7 @@ fn twenty_full_profiles_are_answered_at_once_and_at_bounded_length() {
     assert_eq!(profiles.all().len(), MAX_INSTALLED);
     for days in [7, 49_710] {
         let began = std::time::Instant::now();
-        let composite = profiles.composite(at(0), days * 86_400, None, STATION);
+        let composite = profiles.composite(at(0), days * 86_400, None, station());
         let took = began.elapsed();
         assert!(composite.periods.len() <= stack::Composite::MOST_PERIODS);
         let (last, _) = composite.periods.last().unwrap();

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use customer_config::ConfigError;
 use ocpp16::Fault;
 use rusqlite::ErrorCode;
 
@@ -35,8 +34,6 @@ pub(crate) enum DatabaseError {
         #[source]
         source: std::io::Error,
     },
-    #[error("{0}")]
-    Keys(#[source] ConfigError),
     #[error("version {0} of the database is newer than this program")]
     TooNew(i64),
     #[error("the database thread has ended")]
@@ -104,7 +101,7 @@ impl DatabaseError {
             Self::SetAside { .. } => Fault::PersistenceUnlinkDenied,
             Self::Record { .. } | Self::Damaged(_) => Fault::PersistenceInvalidType,
             Self::File { .. } | Self::TooNew(_) => Fault::PersistenceOpenFailed,
-            Self::Keys(_) | Self::Gone => Fault::PersistenceTransactionFailed,
+            Self::Gone => Fault::PersistenceTransactionFailed,
         }
     }
 
@@ -121,11 +118,7 @@ impl DatabaseError {
                 _ => false,
             },
             Self::Record { .. } | Self::Damaged(_) => true,
-            Self::File { .. }
-            | Self::SetAside { .. }
-            | Self::Keys(_)
-            | Self::TooNew(_)
-            | Self::Gone => false,
+            Self::File { .. } | Self::SetAside { .. } | Self::TooNew(_) | Self::Gone => false,
         }
     }
 }

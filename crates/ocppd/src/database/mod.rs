@@ -82,7 +82,6 @@ impl Database {
         let service = Service {
             connection: Some(connection),
             path: path.clone(),
-            state_dir: state_dir.to_owned(),
             uri: uri.to_owned(),
         };
         std::thread::Builder::new()
@@ -114,7 +113,6 @@ struct Service {
     /// `None` after a broken file could not be replaced.
     connection: Option<Connection>,
     path: PathBuf,
-    state_dir: PathBuf,
     uri: String,
 }
 
@@ -135,7 +133,7 @@ impl Service {
                 self.connection.insert(connection)
             }
         };
-        let result = commit(connection, &self.state_dir, changes);
+        let result = commit(connection, changes);
         if let Err(error) = &result
             && error.broken_file()
         {
@@ -147,16 +145,12 @@ impl Service {
     }
 }
 
-fn commit(
-    connection: &mut Connection,
-    state_dir: &Path,
-    changes: &[Change],
-) -> Result<(), DatabaseError> {
+fn commit(connection: &mut Connection, changes: &[Change]) -> Result<(), DatabaseError> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(Operation::Commit.failed())?;
     for change in changes {
-        records::apply(&transaction, state_dir, change)?;
+        records::apply(&transaction, change)?;
     }
     transaction.commit().map_err(Operation::Commit.failed())
 }

@@ -1,14 +1,11 @@
 //! Records in tables: what is read at the start, and each change.
 
-use std::path::Path;
-
 use ocpp16::{Change, Stored, StoredIdentifiers};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{DatabaseError, Operation};
-use crate::keys;
 
 /// A table of records with a number as key.
 struct Table {
@@ -147,15 +144,12 @@ pub(super) fn load(connection: &Connection) -> Result<Stored, DatabaseError> {
         identifiers: StoredIdentifiers::default(),
         firmware,
         security: security.unwrap_or_default(),
+        tried: None,
     })
 }
 
 /// One change as part of `transaction`.
-pub(super) fn apply(
-    transaction: &Transaction<'_>,
-    state_dir: &Path,
-    change: &Change,
-) -> Result<(), DatabaseError> {
+pub(super) fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), DatabaseError> {
     match change {
         Change::PutTransaction(new) => TRANSACTIONS.put(transaction, new.number, new),
         Change::DeleteTransaction(number) => TRANSACTIONS.remove(transaction, *number),
@@ -176,9 +170,6 @@ pub(super) fn apply(
         Change::Registered => put_value(transaction, "registered", digit(true)),
         Change::Firmware(update) => put_value(transaction, "firmware", &json("station", update)?),
         Change::Security(state) => put_value(transaction, "security", &json("station", state)?),
-        Change::Configuration { name, value } => {
-            keys::save(state_dir, name, value).map_err(DatabaseError::Keys)
-        }
     }
 }
 

@@ -199,8 +199,8 @@ fn connection(directory: &Path) -> Connection {
     open(&directory.join(FILE), URI).unwrap().0
 }
 
-fn committed(connection: &mut Connection, directory: &Path, change: Change) -> Option<Fault> {
-    commit(connection, directory, &[change])
+fn committed(connection: &mut Connection, change: Change) -> Option<Fault> {
+    commit(connection, &[change])
         .err()
         .map(|error| error.fault())
 }
@@ -214,15 +214,13 @@ fn a_full_database_refuses_new_and_longer_records() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = connection(directory.path());
-        let store =
-            |connection: &mut Connection, change| committed(connection, directory.path(), change);
-        assert_eq!(store(&mut connection, transaction(0)), None);
+        assert_eq!(committed(&mut connection, transaction(0)), None);
         let full = "PRAGMA max_page_count = 1";
         let _: u32 = connection.query_row(full, [], |row| row.get(0)).unwrap();
-        let mut fault = store(&mut connection, change);
+        let mut fault = committed(&mut connection, change);
         for sequence in 10..100 {
             if fault.is_none() {
-                fault = store(&mut connection, message(sequence));
+                fault = committed(&mut connection, message(sequence));
             }
         }
         assert_eq!(fault, Some(expected));
@@ -240,10 +238,10 @@ fn a_database_that_somebody_else_holds_can_not_begin_a_change() {
     connection.busy_timeout(Duration::ZERO).unwrap();
     let other = Connection::open(directory.path().join(FILE)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let fault = committed(&mut connection, directory.path(), message(1));
+    let fault = committed(&mut connection, message(1));
     assert_eq!(fault, Some(Fault::PersistenceTransactionFailed));
     other.execute_batch("ROLLBACK").unwrap();
-    let fault = committed(&mut connection, directory.path(), message(1));
+    let fault = committed(&mut connection, message(1));
     assert_eq!(fault, None);
 }
 
@@ -258,11 +256,9 @@ fn a_refused_deletion_has_its_own_code() {
              CREATE TRIGGER held BEFORE DELETE ON station BEGIN SELECT RAISE(ABORT, 'no'); END;",
         )
         .unwrap();
-    let store =
-        |connection: &mut Connection, change| committed(connection, directory.path(), change);
-    assert_eq!(store(&mut connection, message(1)), None);
+    assert_eq!(committed(&mut connection, message(1)), None);
     assert_eq!(
-        store(&mut connection, Change::DeleteMessage(1)),
+        committed(&mut connection, Change::DeleteMessage(1)),
         Some(Fault::PersistenceDeleteFailed)
     );
     let Err(error) = Database::open(directory.path(), "ws://other/CP1") else {
@@ -284,7 +280,7 @@ fn a_read_only_database_is_read_and_not_written() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
     let mut first = connection(directory.path());
-    assert_eq!(committed(&mut first, directory.path(), message(1)), None);
+    assert_eq!(committed(&mut first, message(1)), None);
     drop(first);
     forbid_writing(&path);
     let opened = Database::open(directory.path(), URI).unwrap();
@@ -326,7 +322,7 @@ fn random_damage_is_noticed_or_harmless_and_nothing_is_deleted() {
     std::fs::create_dir(&sound).unwrap();
     let mut connection = connection(&sound);
     for sequence in 0..200 {
-        assert_eq!(committed(&mut connection, &sound, message(sequence)), None);
+        assert_eq!(committed(&mut connection, message(sequence)), None);
     }
     drop(connection);
     let bytes = std::fs::read(sound.join(FILE)).unwrap();

@@ -28,8 +28,10 @@ pub struct Bench {
     /// Whether list and cache can be stored.
     pub flash_works: bool,
     pub reserved: Option<bool>,
-    /// What the writer of customer.json answers; `None`: it is silent.
+    /// What the writer of keys answers; `None`: it is silent.
     pub writer: Option<bool>,
+    /// Requests that it has not answered.
+    pub requested: Vec<String>,
 }
 
 /// What the EVSE offers when nothing limits it.
@@ -78,11 +80,7 @@ pub fn meter(energy_wh: i64) -> Reading {
 }
 
 /// Applies what a shell would make durable.
-pub fn apply(
-    stored: &mut Stored,
-    configured: &mut Vec<(&'static str, String)>,
-    changes: Vec<Change>,
-) {
+pub fn apply(stored: &mut Stored, changes: Vec<Change>) {
     for change in changes {
         match change {
             Change::PutTransaction(new) => {
@@ -110,7 +108,6 @@ pub fn apply(
                 stored.connector_operative = connector;
             }
             Change::Reservation(reservation) => stored.reservation = reservation,
-            Change::Configuration { name, value } => configured.push((name, value)),
             Change::Registered => stored.registered = true,
             Change::Security(state) => stored.security = *state,
             Change::Firmware(update) => stored.firmware = update.map(|update| *update),
@@ -182,6 +179,7 @@ impl Bench {
             flash_works: true,
             reserved: None,
             writer: Some(true),
+            requested: Vec::new(),
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -267,7 +265,7 @@ impl Bench {
                 }
                 Output::Reserved(reserved) => self.reserved = Some(reserved),
                 Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
-                Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
+                Output::Store(changes) => apply(&mut self.stored, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
                 Output::Limit(limit) => {
                     self.limit = limit;
@@ -281,8 +279,19 @@ impl Bench {
                 } => {
                     written.push(request);
                     if self.writer == Some(true) {
+                        self.stored.tried.take_if(|(tried, _)| *tried == name);
                         self.configured
                             .push((Box::leak(name.into_boxed_str()), value));
+                    }
+                }
+                Output::Try {
+                    request,
+                    name,
+                    value,
+                } => {
+                    written.push(request);
+                    if self.writer == Some(true) {
+                        self.stored.tried = Some((name, value));
                     }
                 }
                 other @ (Output::IdTagAnswer(_)
@@ -314,6 +323,8 @@ impl Bench {
             for request in written {
                 self.input(Input::Configured { request, accepted });
             }
+        } else {
+            self.requested.extend(written);
         }
         if follow && self.evse_heard {
             let offered = self.limit.map_or(RATING, |limit| limit.min(RATING));
@@ -492,6 +503,7 @@ impl Bench {
             flash_works: true,
             reserved: None,
             writer: self.writer,
+            requested: Vec::new(),
         }
     }
 }

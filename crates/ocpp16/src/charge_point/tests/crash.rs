@@ -159,7 +159,7 @@ impl World {
                 }
                 self.fuse = self.fuse.map(|fuse| fuse - 1);
                 match output {
-                    Output::Store(changes) => apply(&mut self.stored, &mut Vec::new(), changes),
+                    Output::Store(changes) => apply(&mut self.stored, changes),
                     Output::Send(text) if self.online => {
                         let answer = self.central.answer(&serde_json::from_str(&text).unwrap());
                         // The instant between arrival and answer.
@@ -191,6 +191,7 @@ impl World {
                     | Output::Disconnect
                     | Output::Reboot
                     | Output::Configure { .. }
+                    | Output::Try { .. }
                     | Output::TransferRequest { .. }
                     | Output::TransferConfirm { .. }
                     | Output::Log(..) => {}

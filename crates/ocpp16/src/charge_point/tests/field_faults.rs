@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bench::{Bench, meter};
-use crate::{DeciAmperes, EvseSession, Fault, Input, Output, Reading};
+use crate::{DeciAmperes, EvseSession, Fault, Input, Output, Reading, StopReason};
 
 fn profile(id: i64, purpose: &str, limit: u32) -> Value {
     json!({"connectorId": 1, "csChargingProfiles": {
@@ -66,6 +66,26 @@ fn a_replaced_or_cleared_profile_does_not_come_back_after_a_restart() {
     bench.status("ClearChargingProfile", json!({}));
     bench.pass(60);
     assert_eq!(bench.restart().limit, None);
+}
+
+/// Power loss may cost the last minute; an orderly end costs nothing.
+#[test]
+fn the_newest_profile_outlives_every_restart_that_was_asked_for() {
+    for ending in ["Hard", "Soft", "terminated"] {
+        let mut bench = Bench::online();
+        bench.status("SetChargingProfile", profile(1, "TxDefaultProfile", 16));
+        bench.pass(60);
+        bench.status("ClearChargingProfile", json!({}));
+        bench.status("SetChargingProfile", profile(2, "TxDefaultProfile", 8));
+        if ending == "terminated" {
+            bench.input(Input::StopRequested(StopReason::Reboot));
+        } else {
+            bench.status("Reset", json!({"type": ending}));
+            bench.drain();
+            assert!(bench.others.contains(&Output::Reboot), "{ending}");
+        }
+        assert_eq!(bench.restart().limit, Some(DeciAmperes(80)), "{ending}");
+    }
 }
 
 #[test]

@@ -174,18 +174,65 @@ fn a_change_is_answered_within_a_second_whatever_the_writer_does() {
         bench.sent.pop_front().unwrap(),
         json!([3, "a", {"status": "Rejected"}])
     );
-    // Late is too late: the announcement tells what the file holds.
-    bench.input(Input::Configured {
-        request: "first-4".to_owned(),
-        accepted: true,
-    });
-    bench.expect_silence();
-    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "60");
-    bench.input(Input::ConfigurationChanged {
-        name: "ConnectionTimeOut".to_owned(),
-        value: "99".to_owned(),
-    });
-    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "99");
+}
+
+// covers: OC-028
+#[test]
+fn what_was_rejected_does_not_hold_though_it_was_written_late() {
+    let mut bench = bench_with_others();
+    for (key, by_somebody, taken_back) in [
+        ("ConnectionTimeOut", None, Some("60")),
+        ("ports[0]/evse_current_limit", None, Some("32")),
+        ("ports[0]/meter/address", None, None),
+        ("ConnectionTimeOut", Some("120"), None),
+    ] {
+        bench.writer = None;
+        bench.configured.clear();
+        let call = json!([2, "a", "ChangeConfiguration", {"key": key, "value": "16"}]);
+        bench.input(Input::Frame(call.to_string()));
+        let request = bench.requested.pop().unwrap();
+        bench.pass(1);
+        assert_eq!(
+            bench.sent.pop_front().unwrap(),
+            json!([3, "a", {"status": "Rejected"}])
+        );
+        for value in [Some("16"), by_somebody].into_iter().flatten() {
+            bench.input(Input::ConfigurationChanged {
+                name: key.to_owned(),
+                value: value.to_owned(),
+            });
+        }
+        bench.writer = Some(true);
+        bench.input(Input::Configured {
+            request,
+            accepted: true,
+        });
+        let expected = taken_back.map(|value| (key, value.to_owned()));
+        assert_eq!(bench.configured, Vec::from_iter(expected), "{key}");
+        bench.expect_silence();
+    }
+}
+
+/// A central system that asks again at once: the writer takes the requests in their order.
+#[test]
+fn a_late_write_is_not_taken_back_from_under_a_newer_one() {
+    let mut bench = Bench::online();
+    bench.writer = None;
+    let call = json!([2, "a", "ChangeConfiguration", {"key": "ConnectionTimeOut", "value": "90"}]);
+    bench.input(Input::Frame(call.to_string()));
+    bench.pass(1);
+    bench.input(Input::Frame(call.to_string()));
+    bench.writer = Some(true);
+    for request in std::mem::take(&mut bench.requested) {
+        bench.input(Input::Configured {
+            request,
+            accepted: true,
+        });
+    }
+    let answers = ["Rejected", "Accepted"].map(|status| json!([3, "a", {"status": status}]));
+    assert_eq!(bench.sent, answers);
+    assert_eq!(bench.configured, [], "nothing but what was asked for");
+    assert_eq!(value(&mut bench, "ConnectionTimeOut"), "90");
 }
 
 #[test]
@@ -200,6 +247,18 @@ fn a_lost_connection_forgets_who_asked() {
     bench.input(Input::SocketOpened);
     bench.pass(2);
     bench.expect_silence();
+}
+
+// covers: OC-019
+#[test]
+fn the_time_of_the_central_system_is_forgotten_only_when_it_is_no_source() {
+    let mut bench = Bench::new();
+    bench.wall_at_zero = None;
+    bench.connect();
+    for (wanted, known) in [("true", true), ("false", false), ("true", false)] {
+        assert_eq!(change(&mut bench, "useAsTimeSource", wanted), "Accepted");
+        assert_eq!(bench.point.wall().is_some(), known, "{wanted}");
+    }
 }
 
 // covers: OC-056
@@ -221,24 +280,24 @@ fn another_central_system_needs_a_reboot() {
 }
 
 #[test]
-fn keys_without_a_place_in_customer_json_are_kept_here() {
-    let mut bench = Bench::online();
-    bench.writer = Some(false);
+fn what_is_accepted_is_durable() {
     for (key, value) in [
         ("MessageTimeout", "45"),
         ("ConnectorPhaseRotation", "0.RST,1.RST"),
+        ("MaxEnergyOnInvalidId", "500"),
+        ("AuthorizationKey", "000102030405060708090a0b0c0d0e0f"),
     ] {
-        assert_eq!(change(&mut bench, key, value), "Accepted");
+        let mut bench = Bench::online();
+        bench.writer = Some(false);
+        assert_eq!(change(&mut bench, key, value), "Rejected", "{key}");
+        assert_eq!(bench.configured, []);
+        bench.writer = Some(true);
+        assert_eq!(change(&mut bench, key, value), "Accepted", "{key}");
+        assert_eq!(bench.configured, [(key, value.to_owned())]);
     }
+    let mut bench = Bench::online();
     assert_eq!(change(&mut bench, "ResetRetries", "0"), "Accepted");
-    assert_eq!(
-        bench
-            .configured
-            .iter()
-            .map(|(key, _)| *key)
-            .collect::<Vec<_>>(),
-        ["MessageTimeout", "ConnectorPhaseRotation"]
-    );
+    assert_eq!(bench.configured, [], "there is nothing to keep");
 }
 
 // covers: OC-046, OC-055, OC-072, OC-073

@@ -268,10 +268,29 @@ fn the_composite_schedule_is_the_limit_in_force() {
         watts["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"],
         json!(7590.0)
     );
-    let mut in_watts = profile("TxDefaultProfile", 7_590.0);
+    // 0.1 A is 69 W: what was given in W is told in W as it was.
+    let mut in_watts = profile("TxDefaultProfile", 7_600.0);
     in_watts["chargingSchedule"]["chargingRateUnit"] = json!("W");
+    in_watts["chargingSchedule"]["chargingSchedulePeriod"] =
+        json!([{"startPeriod": 0, "limit": 7_600}, {"startPeriod": 30, "limit": 7_610}]);
     assert_eq!(set(&mut bench, 1, &in_watts), "Accepted");
     assert_eq!(bench.limit, Some(DeciAmperes(110)));
+    bench.pass(60);
+    for mut bench in [bench.restart(), bench] {
+        bench.connect_again();
+        for (unit, limits) in [("W", &[7_600.0, 7_610.0][..]), ("A", &[11.0])] {
+            let request = json!({"connectorId": 1, "duration": 60, "chargingRateUnit": unit});
+            let answer = bench.call("GetCompositeSchedule", request);
+            let told = &answer["chargingSchedule"]["chargingSchedulePeriod"];
+            let told: Vec<f64> = told
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|period| period["limit"].as_f64().unwrap())
+                .collect();
+            assert_eq!(told, limits, "{answer}");
+        }
+    }
 }
 
 /// A quarter of an hour each at 16 A, 5 A and 10 A, then 16 A again.

@@ -122,6 +122,45 @@ fn transaction_data_survive_a_restart() {
     );
 }
 
+/// A value that a failed commit did not delete is another user's.
+#[test]
+fn values_that_were_left_behind_are_on_no_other_bill() {
+    for restarted_before_the_next in [false, true] {
+        let mut bench = Bench::configured(&[
+            ("StopTxnSampledData", ENERGY),
+            ("MeterValueSampleInterval", "10"),
+        ]);
+        bench.configured = vec![
+            ("StopTxnSampledData", ENERGY.to_owned()),
+            ("MeterValueSampleInterval", "10".to_owned()),
+        ];
+        bench.connect();
+        bench.charge();
+        run(&mut bench, 35);
+        let left_behind = bench.stored.interim.clone();
+        stop(&mut bench);
+        assert_eq!((bench.stored.transactions.len(), left_behind.len()), (0, 3));
+        bench.stored.interim = left_behind;
+        let again = |bench: &Bench| {
+            let mut bench = bench.restart();
+            bench.input(Input::Reading(meter(3_000)));
+            bench.connect();
+            bench
+        };
+        if restarted_before_the_next {
+            bench = again(&bench);
+            assert_eq!(bench.stored.interim, [], "they are not kept for ever");
+        }
+        let began = bench.wall().to_string()[11..19].to_owned();
+        bench.charge();
+        run(&mut bench, 15);
+        let mut bench = again(&bench);
+        let data = data(&stop(&mut bench));
+        assert_eq!(data.len(), 3, "{data:?}");
+        assert!(data.iter().all(|(_, time)| *time >= began), "{data:?}");
+    }
+}
+
 // covers: OO-005
 #[test]
 fn values_measured_offline_survive_a_restart() {

@@ -159,7 +159,8 @@ fn a_change_that_does_not_connect_is_taken_back() {
         bench.input(Input::ConnectionFailed(None));
     }
     bench.input(Input::SocketOpened);
-    assert!(bench.configured.is_empty());
+    assert_eq!(bench.configured, [("SecurityProfile", "0".to_owned())]);
+    assert_eq!(bench.stored.tried, None);
     assert_eq!(bench.point.access(), before);
     assert_eq!(
         change(&mut bench, "SecurityProfile", "2"),
@@ -191,6 +192,49 @@ fn a_new_authorization_key_is_used_at_once() {
             "{wrong}"
         );
     }
+}
+
+const IN_USE: [(&str, &str); 2] = [("AuthorizationKey", KEY), ("SecurityProfile", "1")];
+
+#[test]
+fn a_restart_during_a_trial_loses_neither_key() {
+    for (refused, holds) in [(0, OTHER_KEY), (3, KEY)] {
+        let mut bench = station(&IN_USE, SecuritySettings::default());
+        change(&mut bench, "AuthorizationKey", OTHER_KEY);
+        bench.configured = IN_USE
+            .map(|(name, value)| (name, value.to_owned()))
+            .to_vec();
+        let mut bench = bench.restart();
+        assert_eq!(bench.point.access().password, password(OTHER_KEY));
+        for _ in 0..refused {
+            bench.input(Input::ConnectionFailed(None));
+        }
+        bench.input(Input::SocketOpened);
+        assert_eq!(bench.point.access().password, password(holds));
+        assert_eq!(bench.stored.tried, None);
+        let bench = bench.restart();
+        assert_eq!(bench.point.access().password, password(holds));
+    }
+}
+
+#[test]
+fn a_proven_key_is_written_until_it_is_durable() {
+    let mut bench = station(&IN_USE, SecuritySettings::default());
+    change(&mut bench, "AuthorizationKey", OTHER_KEY);
+    bench.writer = Some(false);
+    reopen(&mut bench);
+    assert_eq!(bench.point.access().password, password(OTHER_KEY));
+    assert_eq!(change(&mut bench, "AuthorizationKey", KEY), "Rejected");
+    bench.pass(30);
+    assert_eq!(bench.configured, []);
+    assert!(bench.stored.tried.is_some(), "a restart tries it again");
+    bench.writer = Some(true);
+    bench.pass(30);
+    assert_eq!(
+        bench.configured,
+        [("AuthorizationKey", OTHER_KEY.to_owned())]
+    );
+    assert_eq!(change(&mut bench, "AuthorizationKey", KEY), "Accepted");
 }
 
 #[test]

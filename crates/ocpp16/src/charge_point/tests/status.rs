@@ -302,6 +302,49 @@ fn the_least_delay_holds_and_the_latest_state_wins() {
     assert_eq!(bench.reported(), ["Available"], "a trigger does not wait");
 }
 
+#[test]
+fn a_status_is_told_once_it_has_been_stable() {
+    let mut bench = Bench::configured(&[("MinimumStatusDuration", "10")]);
+    bench.connect();
+    bench.pass(3_600);
+    // However long ago the last one was told.
+    bench.evse(EvseSession::Connected);
+    bench.pass(9);
+    bench.evse(EvseSession::Idle);
+    bench.pass(60);
+    assert_eq!(bench.reported(), Vec::<String>::new(), "it did not last");
+    bench.evse(EvseSession::Connected);
+    bench.pass(9);
+    bench.faults(&[Fault::Evse]);
+    bench.pass(9);
+    bench.faults(&[]);
+    bench.pass_ms(9_999);
+    assert_eq!(bench.reported(), Vec::<String>::new(), "each counts anew");
+    bench.pass_ms(1);
+    assert_eq!(bench.reported(), ["Preparing"]);
+    bench.evse(EvseSession::Idle);
+    let trigger = json!({"requestedMessage": "StatusNotification", "connectorId": 1});
+    bench.status("TriggerMessage", trigger);
+    assert_eq!(bench.reported(), ["Available"], "a trigger does not wait");
+    bench.pass(60);
+    bench.expect_silence();
+    bench.evse(EvseSession::Connected);
+    let change = json!({"key": "MinimumStatusDuration", "value": "0"});
+    assert_eq!(bench.status("ChangeConfiguration", change), "Accepted");
+    assert_eq!(bench.reported(), ["Preparing"]);
+}
+
+#[test]
+fn time_without_a_connection_counts_for_a_stable_status() {
+    let mut bench = Bench::configured(&[("MinimumStatusDuration", "10")]);
+    bench.connect();
+    bench.input(Input::SocketClosed);
+    bench.evse(EvseSession::Connected);
+    bench.pass(10);
+    bench.input(Input::SocketOpened);
+    assert_eq!(bench.reported(), ["Preparing"]);
+}
+
 // covers: OS-003
 #[test]
 fn without_valid_time_there_is_no_timestamp() {
