@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use mutation::{Dice, Due, due, is_right, mutated};
 use serde_json::{Value, json};
-use support::{Bench, SOON, until};
+use support::{Bench, LATEST_ANSWER, SOON, USUAL_ANSWER, until};
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -26,9 +26,6 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, WebSocket, accept_hd
 
 /// Mutated frames; a tenth of `MODE3_FUZZ`.
 const FRAMES: usize = 2_000;
-/// Nearly all answers come within a second, and none much later on a loaded machine.
-const USUAL_ANSWER: Duration = Duration::from_secs(1);
-const LATEST_ANSWER: Duration = Duration::from_secs(5);
 /// Beyond this, memory does not count as flat.
 const GROWTH_KIB: u64 = 1024;
 
