@@ -15,9 +15,9 @@ use simulator::central_system::{Answer, CentralSystem};
 use support::{Bench, SOON, assert_in_time, central, until};
 
 /// Transactions that wait for the central system, with two messages each.
-const WAITING: usize = 80;
-/// How long the central system takes for each of them.
-const THINKING: Duration = Duration::from_millis(25);
+const WAITING: usize = 60;
+/// How long the central system takes for each of them while it asks: the queue outlasts that.
+const THINKING: Duration = Duration::from_millis(200);
 
 /// One CALL of each kind whose answer depends on the station alone, and on who writes its file.
 fn calls() -> Vec<(&'static str, Value)> {
@@ -105,9 +105,12 @@ fn while_a_long_queue_is_delivered() {
     for number in 1..=u32::try_from(WAITING).unwrap() {
         transaction(&bench, number);
     }
-    for action in ["StartTransaction", "StopTransaction"] {
-        central.answer(action, Answer::delayed(THINKING, Answer::Default));
-    }
+    let answer = |answer: &Answer| {
+        for action in ["StartTransaction", "StopTransaction"] {
+            central.answer(action, answer.clone());
+        }
+    };
+    answer(&Answer::delayed(THINKING, Answer::Default));
     // A new process does not wait until it is time for the next attempt.
     bench.kill();
     central.mark();
@@ -119,6 +122,7 @@ fn while_a_long_queue_is_delivered() {
     ask_everything(&central);
     let delivered = central.calls("StopTransaction").len();
     assert!(delivered < WAITING, "the queue was empty before the end");
+    answer(&Answer::Default);
     until("the queue is delivered", || {
         central.calls("StopTransaction").len() == WAITING
     });
