@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use super::trace::Trace;
 use crate::{
     Boot, BootNotification, CacheChange, Change, ChargePoint, CiString, Configuration, DeciAmperes,
     EvseSession, Fault, IdTagInfo, Input, ListUpdate, Millis, Output, Reading, SecuritySettings,
@@ -30,6 +31,7 @@ pub struct Bench {
     pub reserved: Option<bool>,
     /// What the writer of customer.json answers; `None`: it is silent.
     pub writer: Option<bool>,
+    trace: Trace,
 }
 
 /// What the EVSE offers when nothing limits it.
@@ -182,6 +184,7 @@ impl Bench {
             flash_works: true,
             reserved: None,
             writer: Some(true),
+            trace: Trace::start("ocpp16"),
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -247,6 +250,13 @@ impl Bench {
 
     pub fn input(&mut self, input: Input) {
         let time = self.time();
+        let timestamp = self.wall().to_string();
+        if matches!(input, Input::SocketOpened) {
+            self.trace = Trace::start("ocpp16");
+        }
+        if let Input::Frame(text) = &input {
+            self.trace.of_test(&timestamp, text);
+        }
         let mut stored = None;
         let mut written = Vec::new();
         let mut follow = false;
@@ -266,7 +276,10 @@ impl Bench {
                     stored = Some(Input::CacheCleared(self.flash_works));
                 }
                 Output::Reserved(reserved) => self.reserved = Some(reserved),
-                Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
+                Output::Send(text) => {
+                    self.trace.of_station(&timestamp, &text);
+                    self.sent.push_back(serde_json::from_str(&text).unwrap());
+                }
                 Output::Store(changes) => apply(&mut self.stored, &mut self.configured, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
                 Output::Limit(limit) => {
@@ -492,6 +505,7 @@ impl Bench {
             flash_works: true,
             reserved: None,
             writer: self.writer,
+            trace: Trace::start("ocpp16"),
         }
     }
 }
