@@ -3,7 +3,8 @@
 It is built on the PyPI package `ocpp`, which checks everything that the
 station sends, calls and answers alike, by the official JSON schemas.
 
-On stdout one JSON object per event:
+On stdout one JSON object per event, each with `at`, the seconds of a clock that only
+moves forward:
   {"event": "listening", "port": 41234}
   {"event": "connected", "station": "A"}     also "disconnected"
   {"event": "boot", "payload": {...}}        a call of the station, once answered;
@@ -17,7 +18,8 @@ On stdout one JSON object per event:
 
 On stdin one JSON object per command; `id` is any value, it comes back with the answer:
   {"id": 7, "call": "Reset", "payload": {"type": "Soft"}}
-  {"id": 8, "limit": 11}                     SetChargingProfile in amperes, as evcc does
+  {"id": 8, "limit": 11, "profile": {}}      SetChargingProfile in amperes, as evcc does,
+                                             with other values of the profile's fields
   {"quit": true}
 """
 
@@ -28,6 +30,7 @@ import json
 import logging
 import random
 import sys
+import time
 
 import ocpp.messages
 import websockets
@@ -66,13 +69,15 @@ EVENTS = {
     "StopTransaction": "stop",
 }
 CALLS_BEFORE_BOOT = [
-    call.GetConfiguration(),
+    call.GetConfiguration(key=["SupportedFeatureProfiles"]),
     call.ChangeAvailability(connector_id=0, type="Operative"),
 ]
 
 
 def emit(event, **facts):
-    print(json.dumps({"event": event, **facts}), flush=True)
+    at = round(time.monotonic(), 3)
+    # The package reads limits as decimals.
+    print(json.dumps({"event": event, "at": at, **facts}, default=float), flush=True)
 
 
 def timestamp(seconds_ago=0):
@@ -81,8 +86,8 @@ def timestamp(seconds_ago=0):
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def evcc_limit(amperes):
-    """The payload, field by field, with which evcc limits the current."""
+def evcc_limit(amperes, fields):
+    """The payload with which evcc limits the current; `fields` are what it has read."""
     return {
         "connectorId": 1,
         "csChargingProfiles": {
@@ -95,6 +100,7 @@ def evcc_limit(amperes):
                 "chargingRateUnit": "A",
                 "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amperes}],
             },
+            **fields,
         },
     }
 
@@ -162,6 +168,7 @@ class CentralSystem:
         self.options = options
         self.trace = Trace(options.trace)
         self.next_transaction_id = options.transaction_id
+        self.pending_boots = options.pending
         self.transaction_ids = {}
         self.connections = 0
         self.station = None
@@ -180,6 +187,14 @@ class CentralSystem:
             self.station = None
         emit("disconnected", station=station.id)
 
+    def registration(self):
+        """The answer to a BootNotification."""
+        status = "Accepted" if self.pending_boots == 0 else "Pending"
+        self.pending_boots = max(0, self.pending_boots - 1)
+        return call_result.BootNotification(
+            current_time=timestamp(), interval=self.options.interval, status=status
+        )
+
     def transaction_id(self, request):
         """Counting; a repeated StartTransaction gets the id of the first one."""
         words = json.dumps(request, sort_keys=True)
@@ -196,7 +211,8 @@ class CentralSystem:
     async def obey(self, command):
         """Send the call of one command; its outcome is an event."""
         if "limit" in command:
-            action, payload = "SetChargingProfile", evcc_limit(command["limit"])
+            payload = evcc_limit(command["limit"], command.get("profile", {}))
+            action = "SetChargingProfile"
         else:
             action, payload = command["call"], command.get("payload", {})
         origin = {"id": command.get("id"), "action": action}
@@ -264,9 +280,7 @@ class Station(ChargePoint):
                     for number, early in enumerate(CALLS_BEFORE_BOOT):
                         origin = {"id": f"early-{number}", "action": type(early).__name__}
                         await self.request(early, origin)
-                return call_result.BootNotification(
-                    current_time=timestamp(), interval=300, status="Accepted"
-                )
+                return self.central.registration()
             case "Heartbeat":
                 return call_result.Heartbeat(current_time=timestamp())
             case "Authorize":
@@ -335,6 +349,10 @@ def parse_options():
         action="store_true",
         help="send GetConfiguration and ChangeAvailability before answering BootNotification",
     )
+    parser.add_argument(
+        "--pending", type=int, default=0, help="answer so many BootNotifications with Pending"
+    )
+    parser.add_argument("--interval", type=int, default=300, help="of BootNotification.conf")
     parser.add_argument("--transaction-id", type=int, default=1, help="the first one")
     options = parser.parse_args()
     options.reply = dict(options.reply)

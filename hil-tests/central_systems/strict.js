@@ -44,7 +44,8 @@ const ACTIONS = {
 };
 
 function emit(event, facts = {}) {
-  process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+  const at = performance.now() / 1000;
+  process.stdout.write(`${JSON.stringify({ event, at, ...facts })}\n`);
 }
 
 function traceTo(file) {

@@ -120,7 +120,12 @@ impl InteractiveCentralSystem {
     /// Limit the current to so many amperes by the very SetChargingProfile of evcc:
     /// TxDefaultProfile, Absolute, stack level 0, begun a minute ago. The result's payload.
     pub fn limit_current(&mut self, amperes: u32, within: Duration) -> Value {
-        self.command(json!({ "limit": amperes }), within)
+        self.limit_current_by(json!({}), amperes, within)
+    }
+
+    /// As [`Self::limit_current`], with other values for these fields of the profile.
+    pub fn limit_current_by(&mut self, fields: Value, amperes: u32, within: Duration) -> Value {
+        self.command(json!({ "limit": amperes, "profile": fields }), within)
             .unwrap_or_else(|error| panic!("no result but {error}"))
     }
 

@@ -28,7 +28,7 @@ pub struct PythonCentralSystem(InteractiveCentralSystem);
 impl PythonCentralSystem {
     /// Start it with its trace in `trace_directory` and with these options of
     /// `interactive.py`: `--reply Action=ErrorCode`, `--calls-before-boot`,
-    /// `--transaction-id N`, `--port N`.
+    /// `--pending N`, `--interval N`, `--transaction-id N`, `--port N`.
     pub fn start(trace_directory: &Path, options: &[&str]) -> Self {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),

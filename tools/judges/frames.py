@@ -6,8 +6,8 @@ Each *.jsonl file is the trace of one central system: one object per line with
 `timestamp`, `connection` (a number that tells its connections apart),
 `direction` (CS_TO_CSMS or CSMS_TO_CS, CS being the charging station) and
 `message` (the OCPP-J array, or the raw text of what is none). Frames that a
-test sends broken on purpose carry `"hostile": true`; they are not judged, the
-answers to them are.
+test sends broken on purpose, or may send so, carry `"hostile": true`; they are
+not judged, the answers to them are.
 """
 
 import asyncio

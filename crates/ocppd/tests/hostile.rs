@@ -10,25 +10,26 @@
 #[path = "../../ocpp16/src/charge_point/tests/mutation.rs"]
 mod mutation;
 mod support;
+#[path = "../../ocpp16/src/charge_point/tests/trace.rs"]
+mod trace;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mutation::{Dice, Due, due, is_right, mutated};
+use ocpp16::Timestamp;
 use serde_json::{Value, json};
-use support::{Bench, SOON, until};
+use support::{Bench, LATEST_ANSWER, SOON, USUAL_ANSWER, until};
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, WebSocket, accept_hdr};
+use trace::Trace;
 
 /// Mutated frames; a tenth of `MODE3_FUZZ`.
 const FRAMES: usize = 2_000;
-/// Nearly all answers come within a second, and none much later on a loaded machine.
-const USUAL_ANSWER: Duration = Duration::from_secs(1);
-const LATEST_ANSWER: Duration = Duration::from_secs(5);
 /// Beyond this, memory does not count as flat.
 const GROWTH_KIB: u64 = 1024;
 
@@ -38,6 +39,12 @@ struct Central {
     socket: WebSocket<TcpStream>,
     /// Actions of the station's calls.
     heard: Vec<String>,
+    trace: Trace,
+}
+
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_unix_millis(i64::try_from(since.as_millis()).unwrap()).to_string()
 }
 
 /// ocppd and its central system, past the first reports.
@@ -49,6 +56,7 @@ fn start() -> (Bench, Central) {
         socket: accept(&listener),
         listener,
         heard: Vec::new(),
+        trace: Trace::start("hostile"),
     };
     central.booted();
     (bench, central)
@@ -100,6 +108,9 @@ impl Central {
     }
 
     fn send(&mut self, message: Message) {
+        if let Message::Text(text) = &message {
+            self.trace.of_test(&now(), text.as_str());
+        }
         self.socket.send(message).unwrap();
     }
 
@@ -111,6 +122,7 @@ impl Central {
             Err(error) if is_silence(&error) => return None,
             Err(error) => panic!("the station has left: {error}"),
         };
+        self.trace.of_station(&now(), text.as_str());
         let frame: Value = serde_json::from_str(text.as_str()).unwrap();
         if frame[0] != 2 {
             return Some(frame);
@@ -161,6 +173,7 @@ impl Central {
             assert!(Instant::now() < deadline, "the station stays");
         }
         self.socket = accept(&self.listener);
+        self.trace = Trace::start("hostile");
         self.is_answered();
     }
 }
@@ -252,6 +265,7 @@ fn fragments_pipelines_bombs_and_repeated_ids_are_answered() {
     let call = |id: &str| json!([2, id, "GetConfiguration", { "key": ["HeartbeatInterval"] }]);
     for size in [1, 7, 40] {
         let id = format!("in pieces of {size}");
+        central.trace.of_test(&now(), &call(&id).to_string());
         for message in in_fragments(&call(&id).to_string(), size) {
             central.send(message);
         }
@@ -260,10 +274,9 @@ fn fragments_pipelines_bombs_and_repeated_ids_are_answered() {
 
     let ids: Vec<String> = (0..500).map(|number| format!("p{number}")).collect();
     for id in &ids {
-        central
-            .socket
-            .write(Message::text(call(id).to_string()))
-            .unwrap();
+        let text = call(id).to_string();
+        central.trace.of_test(&now(), &text);
+        central.socket.write(Message::text(text)).unwrap();
     }
     central.socket.flush().unwrap();
     for id in &ids {
@@ -360,6 +373,7 @@ fn a_handshake_that_never_ends_is_given_up_and_blocks_nothing() {
         socket: accept(&listener),
         listener,
         heard: Vec::new(),
+        trace: Trace::start("hostile"),
     };
     // It says first what has happened.
     central.is_answered();

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use simulator::central_system::{CentralSystem, Options};
+use simulator::central_system::{CentralSystem, Frame, Options};
 
 pub use broker::Broker;
 pub use mqtt::Mqtt;
@@ -52,6 +52,36 @@ pub fn until_within(limit: Duration, what: &str, mut condition: impl FnMut() -> 
         assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// Nearly every answer comes within a second (guide 3.4 table 14), and none much later on a
+/// loaded machine.
+pub const USUAL_ANSWER: Duration = Duration::from_secs(1);
+pub const LATEST_ANSWER: Duration = Duration::from_secs(5);
+
+/// Asserts that the station has answered each CALL in time, by the central system's record.
+pub fn assert_in_time(central: &CentralSystem) {
+    let frames = central.frames();
+    let calls = frames
+        .iter()
+        .enumerate()
+        .filter(|(_, frame)| !frame.from_station && frame.as_call().is_some());
+    let (mut answered, mut late) = (0, 0);
+    for (place, call) in calls {
+        let is_answer = |frame: &&Frame| {
+            frame.from_station && frame.as_call().is_none() && frame.message[1] == call.message[1]
+        };
+        let answer = frames[place..].iter().find(is_answer);
+        let took = answer.expect("an answer").at.duration_since(call.at);
+        assert!(took < LATEST_ANSWER, "{took:?}: {}", call.message);
+        answered += 1;
+        late += usize::from(took > USUAL_ANSWER);
+    }
+    assert!(answered > 0, "nothing was asked");
+    assert!(
+        late * 20 <= answered,
+        "{late} of {answered} answers were late"
+    );
 }
 
 /// A broker, a directory, and ocppd between them.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use super::trace::Trace;
 use crate::{
     Boot, BootNotification, CacheChange, Change, ChargePoint, CiString, Configuration, DeciAmperes,
     EvseSession, Fault, IdTagInfo, Input, ListUpdate, Millis, Output, Reading, SecuritySettings,
@@ -32,6 +33,7 @@ pub struct Bench {
     pub writer: Option<bool>,
     /// Requests that it has not answered.
     pub requested: Vec<String>,
+    trace: Trace,
 }
 
 /// What the EVSE offers when nothing limits it.
@@ -180,6 +182,7 @@ impl Bench {
             reserved: None,
             writer: Some(true),
             requested: Vec::new(),
+            trace: Trace::start("ocpp16"),
         };
         bench.station(|_| {});
         bench.input(Input::Reading(meter(1_000)));
@@ -245,6 +248,13 @@ impl Bench {
 
     pub fn input(&mut self, input: Input) {
         let time = self.time();
+        let timestamp = self.wall().to_string();
+        if matches!(input, Input::SocketOpened) {
+            self.trace = Trace::start("ocpp16");
+        }
+        if let Input::Frame(text) = &input {
+            self.trace.of_test(&timestamp, text);
+        }
         let mut stored = None;
         let mut written = Vec::new();
         let mut follow = false;
@@ -264,7 +274,10 @@ impl Bench {
                     stored = Some(Input::CacheCleared(self.flash_works));
                 }
                 Output::Reserved(reserved) => self.reserved = Some(reserved),
-                Output::Send(text) => self.sent.push_back(serde_json::from_str(&text).unwrap()),
+                Output::Send(text) => {
+                    self.trace.of_station(&timestamp, &text);
+                    self.sent.push_back(serde_json::from_str(&text).unwrap());
+                }
                 Output::Store(changes) => apply(&mut self.stored, changes),
                 Output::Permit(permit) => self.permit = Some(permit),
                 Output::Limit(limit) => {
@@ -504,6 +517,7 @@ impl Bench {
             reserved: None,
             writer: self.writer,
             requested: Vec::new(),
+            trace: Trace::start("ocpp16"),
         }
     }
 }

@@ -23,5 +23,6 @@ mod security;
 mod signed;
 mod signed_firmware;
 mod status;
+mod trace;
 mod transactions;
 mod uploads;
