@@ -71,11 +71,17 @@ impl Meter {
         self.base = base;
         self.fence = model.fence;
         let name = match model.designation {
-            Some(read) => self.text(read.from_base(identity_base)).await?,
+            Some(read) => match self.text(read.from_base(identity_base)).await {
+                // It decides nothing: the model is configured.
+                result if matches!(self.protocol.detection, Detection::Configured(_)) => {
+                    unless_silent(result)?
+                }
+                result => result?,
+            },
             None => None,
         };
         let serial = match model.serial {
-            Some(serial) => self.serial(serial, identity_base).await?,
+            Some(serial) => unless_silent(self.serial(serial, identity_base).await)?,
             None => None,
         };
         Ok(Identity {
@@ -261,6 +267,15 @@ impl Meter {
             protocol: self.protocol.key,
             finding: finding.to_owned(),
         }
+    }
+}
+
+/// Firmware that doesn't know a register refuses it, or says nothing at all; whether the
+/// meter is there is shown by its values.
+fn unless_silent(result: Result<Option<String>, Error>) -> Result<Option<String>, Error> {
+    match result {
+        Err(Error::Bus(rs485::Error::NoAnswer { .. })) => Ok(None),
+        result => result,
     }
 }
 
