@@ -10,7 +10,7 @@ use std::time::Duration;
 use rs485::{Bus, DeviceAddress};
 use tokio::time::{Instant, sleep_until};
 
-use crate::maps::{Model, Read, Signing, signing_of};
+use crate::maps::{Model, PAUSE, Read, Signing, signing_of};
 use crate::protocol::Protocol;
 use crate::reading::{Implausible, Reading};
 
@@ -90,6 +90,8 @@ pub struct Meter {
     protocol: &'static Protocol,
     progress: Progress,
     last_request: Option<Instant>,
+    /// Rest between two requests.
+    pause: Duration,
     /// Where the model's table starts: 0 but for SunSpec.
     base: u16,
     /// The meter refuses reads with gaps: ask for each value alone.
@@ -125,6 +127,7 @@ impl Meter {
             protocol,
             progress: Progress::default(),
             last_request: None,
+            pause: PAUSE,
             base: 0,
             one_by_one: false,
             fence: None,
@@ -265,7 +268,7 @@ impl Meter {
             sleep_until(quiet).await;
         }
         if let Some(last) = self.last_request {
-            sleep_until(last + self.protocol.pause).await;
+            sleep_until(last + self.pause).await;
         }
     }
 

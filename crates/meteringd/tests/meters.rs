@@ -407,6 +407,17 @@ async fn a_meter_that_refuses_long_reads_is_read_value_by_value() {
 }
 
 #[tokio::test]
+async fn a_meter_has_the_rest_that_its_model_wants() {
+    let port = simulated("eastron/sdm72dm-v1", REFERENCE);
+    let mut meter = reader(&port, "eastron,sdm72dm-v1");
+    let model = meter.identify().await.unwrap().model;
+    let start = std::time::Instant::now();
+    meter.read(model).await.unwrap();
+    assert!(start.elapsed() >= model.pause, "two requests");
+    assert!(model.pause > meteringd::maps::PAUSE);
+}
+
+#[tokio::test]
 async fn one_lost_frame_is_no_failure() {
     let port = simulated("eastron/sdm72dm-v1", REFERENCE);
     let mut meter = reader(&port, "eastron,sdm72dm-v1");

@@ -70,6 +70,7 @@ impl Meter {
         } = found;
         self.base = base;
         self.fence = model.fence;
+        self.pause = model.pause;
         let name = match model.designation {
             Some(read) => match self.text(read.from_base(identity_base)).await {
                 // It decides nothing: the model is configured.
