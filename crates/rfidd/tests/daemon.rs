@@ -232,7 +232,6 @@ async fn with_mqtt_no_port_is_opened_and_tags_come_from_the_broker() {
     assert_eq!(field.looks(), 0);
 }
 
-// covers: RFID-005
 #[tokio::test]
 async fn a_retained_request_on_the_old_topic_is_not_repeated() {
     let broker = Broker::start();

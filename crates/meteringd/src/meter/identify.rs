@@ -94,7 +94,7 @@ impl Meter {
     }
 
     async fn by_meter_code(&mut self) -> Result<&'static Model, Error> {
-        let code = match self.request(METER_CODE).await {
+        let code = match self.request_twice(METER_CODE).await {
             Ok(words) => words.first().copied().unwrap_or_default(),
             // Old firmware refuses, or says nothing at all.
             Err(rs485::Error::Refused { .. } | rs485::Error::NoAnswer { .. }) => {
