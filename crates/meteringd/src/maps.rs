@@ -35,7 +35,12 @@ pub use sunspec::{
     COMMON, END_OF_MODELS, MAGIC, MARKER_ADDRESSES, SUNSPEC_MODELS, marker, model_header,
 };
 
+use std::time::Duration;
+
 use rs485::ReadFunction;
+
+/// Rest between two requests that most meters are given (Eastron, openWB).
+pub const PAUSE: Duration = Duration::from_millis(100);
 
 /// A model of meter.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ pub struct Model {
     /// A request that the meter refuses. Sent after a failure, it shows by its refusal
     /// that no late answer is under way: for models whose answers all look alike.
     pub fence: Option<Read>,
+    /// Rest between two requests, [`PAUSE`] unless the meter wants another one.
+    pub pause: Duration,
     /// What to know about the table: gaps, assumptions, choices.
     pub remark: &'static str,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rs485::{Bus, DeviceAddress};
 use tokio::time::{Instant, sleep_until};
 
-use crate::maps::{Model, Read, Signing, signing_of};
+use crate::maps::{Model, PAUSE, Read, Signing, signing_of};
 use crate::protocol::Protocol;
 use crate::reading::{Implausible, Reading};
 
@@ -18,7 +18,7 @@ use crate::reading::{Implausible, Reading};
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
 
-/// How long nothing is sent when a fence gave no clear answer: no meter answers later.
+/// How long an answer may still come after its request failed: no meter answers later.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Why there is no reading.
@@ -90,6 +90,8 @@ pub struct Meter {
     protocol: &'static Protocol,
     progress: Progress,
     last_request: Option<Instant>,
+    /// Rest between two requests.
+    pause: Duration,
     /// Where the model's table starts: 0 but for SunSpec.
     base: u16,
     /// The meter refuses reads with gaps: ask for each value alone.
@@ -100,6 +102,8 @@ pub struct Meter {
     is_doubtful: bool,
     /// No request before this: answers to several requests may still come.
     quiet_until: Option<Instant>,
+    /// The last read that failed, and until when its answer may still come.
+    stray: Option<(Read, Instant)>,
 }
 
 impl Progress {
@@ -123,11 +127,13 @@ impl Meter {
             protocol,
             progress: Progress::default(),
             last_request: None,
+            pause: PAUSE,
             base: 0,
             one_by_one: false,
             fence: None,
             is_doubtful: false,
             quiet_until: None,
+            stray: None,
         }
     }
 
@@ -235,6 +241,7 @@ impl Meter {
         let result = self.send(fence).await;
         if matches!(result, Err(rs485::Error::Refused { .. })) {
             self.is_doubtful = false;
+            self.stray = None;
             return Ok(());
         }
         self.is_doubtful = true;
@@ -261,11 +268,12 @@ impl Meter {
             sleep_until(quiet).await;
         }
         if let Some(last) = self.last_request {
-            sleep_until(last + self.protocol.pause).await;
+            sleep_until(last + self.pause).await;
         }
     }
 
     async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
+        self.await_strays(read).await;
         self.rest().await;
         let Read {
             function,
@@ -274,7 +282,23 @@ impl Meter {
         } = read;
         let result = self.bus.read(self.device, function, start, count).await;
         self.note(&result);
+        if self.is_doubtful {
+            self.stray = Some((read, Instant::now() + QUIET));
+        }
         result
+    }
+
+    /// Wait for as long as the answer to an earlier read could pass for that to `read`.
+    ///
+    /// A read that failed may be repeated at once, for either answer says the same; but
+    /// then the second one may be under way as well, when other registers are asked for.
+    async fn await_strays(&mut self, read: Read) {
+        if let Some((lost, until)) = self.stray
+            && lost.start != read.start
+            && (lost.function, lost.count) == (read.function, read.count)
+        {
+            sleep_until(until).await;
+        }
     }
 
     fn note<A>(&mut self, result: &Result<A, rs485::Error>) {

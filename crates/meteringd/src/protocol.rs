@@ -26,8 +26,6 @@ pub struct Protocol {
     pub answer_limit: Duration,
     /// Without a good reading for this long the meter counts as gone (guide 7.3.6.2).
     pub unavailable_after: Duration,
-    /// Rest between two requests; faster polling makes some SDM72 restart.
-    pub pause: Duration,
     /// How the model is found.
     pub detection: Detection,
 }
@@ -68,8 +66,6 @@ pub struct Unsupported(String);
 pub const PROTOCOLS: &[Protocol] = &[
     Protocol {
         address: None,
-        // Nine requests make a reading.
-        pause: Duration::from_millis(50),
         ..usual("dzg", Detection::Configured(&DVH4013))
     },
     usual("eastron", Detection::MeterCode),
@@ -117,9 +113,9 @@ pub const PROTOCOLS: &[Protocol] = &[
         parity: Parity::Even,
         address: DeviceAddress::new(42),
         // A BSM-WS36A may take ten seconds for a query (guide 7.3.2), which the two
-        // seconds of guide 7.3.6.2 can't mean.
+        // seconds of guide 7.3.6.2 can't mean; with one lost frame, twice as long.
         answer_limit: Duration::from_millis(10_500),
-        unavailable_after: Duration::from_secs(15),
+        unavailable_after: Duration::from_secs(22),
         ..usual("sunspec", Detection::SunSpec)
     },
 ];
@@ -162,7 +158,6 @@ const fn usual(key: &'static str, detection: Detection) -> Protocol {
         address: DeviceAddress::new(1),
         answer_limit: Duration::from_millis(600),
         unavailable_after: Duration::from_secs(2),
-        pause: Duration::from_millis(100),
         detection,
     }
 }
@@ -199,7 +194,7 @@ mod tests {
             ("abb", 9600, even, Some(1), 2),
             ("iskra", 115_200, none, Some(33), 2),
             ("socomec", 38_400, none, Some(5), 2),
-            ("sunspec", 19_200, even, Some(42), 15),
+            ("sunspec", 19_200, even, Some(42), 22),
         ];
         assert_eq!(table.len(), PROTOCOLS.len());
         for (key, baud_rate, parity, address, seconds) in table {

@@ -134,10 +134,11 @@ fn model_section(page: &mut String, model: &Model) {
     let reads: Vec<String> = model.reads.iter().map(read_text).collect();
     let _ = writeln!(
         page,
-        "`{}`. Reads: {}; at most {} registers at once.",
+        "`{}`. Reads: {}; at most {} registers at once, {} ms of rest between two requests.",
         model.protocol,
         reads.join(", "),
-        model.longest_read
+        model.longest_read,
+        model.pause.as_millis(),
     );
     match model.serial {
         Some(serial) => {

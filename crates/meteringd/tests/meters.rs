@@ -65,6 +65,14 @@ async fn read(port: &MeterPort, protocol: &str) -> (Identity, Reading) {
     (identity, reading)
 }
 
+/// One answer comes late by `late` ms, and the meter is slow behind it.
+fn stall(late: u64) -> Fault {
+    Fault::Stall {
+        first: Duration::from_millis(late),
+        then: Duration::from_millis(300),
+    }
+}
+
 fn three(total: Option<f64>, each: f64) -> PerPhase {
     PerPhase {
         total,
@@ -399,6 +407,17 @@ async fn a_meter_that_refuses_long_reads_is_read_value_by_value() {
 }
 
 #[tokio::test]
+async fn a_meter_has_the_rest_that_its_model_wants() {
+    let port = simulated("eastron/sdm72dm-v1", REFERENCE);
+    let mut meter = reader(&port, "eastron,sdm72dm-v1");
+    let model = meter.identify().await.unwrap().model;
+    let start = std::time::Instant::now();
+    meter.read(model).await.unwrap();
+    assert!(start.elapsed() >= model.pause, "two requests");
+    assert!(model.pause > meteringd::maps::PAUSE);
+}
+
+#[tokio::test]
 async fn one_lost_frame_is_no_failure() {
     let port = simulated("eastron/sdm72dm-v1", REFERENCE);
     let mut meter = reader(&port, "eastron,sdm72dm-v1");
@@ -474,24 +493,15 @@ async fn a_late_answer_is_not_taken_for_the_next_one() {
         current: [6.0, 10.0, 16.0],
         ..REFERENCE
     };
-    let slow = Fault::Delay(Duration::from_millis(300));
     for (simulated_as, protocol) in [("dzg/dvh4013", "dzg"), ("eastron/sdm630", "eastron,sdm630")] {
         let port = simulated(simulated_as, load);
         let mut meter = reader(&port, protocol);
         let model = meter.identify().await.unwrap().model;
         let right = meter.read(model).await.unwrap();
         for late in [950, 1100, 1300] {
-            port.inject(Fault::Delay(Duration::from_millis(late)));
-            let heard = port.heard_in_all();
-            let then_slow = async {
-                while port.heard_in_all() == heard {
-                    tokio::task::yield_now().await;
-                }
-                port.inject(slow);
-            };
-            let (first, ()) = tokio::join!(meter.read(model), then_slow);
-            let mut readings = vec![first];
-            for _ in 0..2 {
+            port.inject(stall(late));
+            let mut readings = Vec::new();
+            for _ in 0..3 {
                 readings.push(meter.read(model).await);
             }
             for reading in readings.iter().flatten() {
@@ -503,5 +513,33 @@ async fn a_late_answer_is_not_taken_for_the_next_one() {
             );
             port.answer();
         }
+    }
+}
+
+// Voltage and serial number of a Klefr are two registers each.
+#[tokio::test]
+async fn a_late_answer_is_not_taken_for_the_serial_number() {
+    let port = simulated("klefr/694x", REFERENCE);
+    let right = reader(&port, "klefr").identify().await.unwrap();
+    for late in [950, 1100, 1300] {
+        port.inject(stall(late));
+        let identity = reader(&port, "klefr").identify().await.unwrap();
+        assert_eq!(identity.serial, right.serial, "{late} ms late");
+    }
+}
+
+#[tokio::test]
+async fn a_meter_that_says_nothing_about_itself_is_read() {
+    for (simulated_as, protocol, silent_from, serial) in [
+        ("eastron/sdm630", "eastron", 0xFC00, None),
+        ("abb/ev3-012-100", "abb", 0x8900, Some("001122334455")),
+    ] {
+        let port = simulated(simulated_as, REFERENCE);
+        let expected = read(&port, protocol).await.1;
+        port.inject(Fault::SilentFrom(silent_from));
+        let (identity, reading) = read(&port, protocol).await;
+        assert_eq!(reading, expected, "{simulated_as}");
+        assert_eq!(identity.serial.as_deref(), serial, "{simulated_as}");
+        assert_eq!(identity.name, identity.model.name);
     }
 }

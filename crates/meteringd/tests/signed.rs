@@ -42,6 +42,7 @@ struct Bench {
     signing: &'static Signing,
     key: String,
     load: Load,
+    labels: Labels,
 }
 
 impl Bench {
@@ -70,6 +71,11 @@ impl Bench {
             signing,
             key,
             load,
+            labels: Labels {
+                gateway: "mode3 Bench".into(),
+                serial: "0000000001".into(),
+                evse: "DE*INT*ECH1234567890".into(),
+            },
         }
     }
 
@@ -89,12 +95,7 @@ impl Bench {
             time,
             received: Instant::now(),
         };
-        let labels = Labels {
-            gateway: "mode3 Bench".into(),
-            serial: "0000000001".into(),
-            evse: "DE*INT*ECH1234567890".into(),
-        };
-        let mut job = Job::new(self.signing, &labels, order);
+        let mut job = Job::new(self.signing, &self.labels, order);
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let now = Instant::now();
@@ -203,6 +204,44 @@ async fn the_line_may_fail_right_after_the_command_to_end() {
         .unwrap();
     assert_signed_by(&end, &bench.key);
     assert_eq!(commands, 1, "it was ended more than once");
+}
+
+// A long record is read in pieces of the same length.
+#[tokio::test]
+async fn a_late_piece_of_a_record_is_not_taken_for_the_next_one() {
+    for late in [950, 1100, 1300] {
+        let mut bench = Bench::new("iskra/wm3m4c", "iskra").await;
+        bench.labels.gateway = "G".repeat(41);
+        bench.labels.serial = "S".repeat(25);
+        bench.labels.evse = "E".repeat(37);
+        bench.sign(Action::Begin, NOW, NOW).await.unwrap();
+        bench.consume(200.0);
+        let mut has_another_piece = false;
+        let mut stall = Some(Fault::Stall {
+            first: Duration::from_millis(late),
+            then: Duration::from_millis(300),
+        });
+        let end = bench
+            .sign_watched(Action::End, NOW, NOW + 60, |port, step| {
+                if let Step::Read { start: 7612, .. } = step
+                    && let Some(stall) = stall.take()
+                {
+                    port.inject(stall);
+                }
+                has_another_piece |= matches!(
+                    step,
+                    Step::Read {
+                        start: 7732,
+                        count: 120
+                    }
+                );
+            })
+            .await
+            .unwrap();
+        assert!(has_another_piece, "the record is too short for this test");
+        assert_signed_by(&end, &bench.key);
+        assert!(message(&end).contains("\"TX\":\"E\",\"RV\":80.97"), "{end}");
+    }
 }
 
 #[tokio::test]

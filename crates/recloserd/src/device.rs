@@ -13,10 +13,13 @@ use crate::watch::UNAVAILABLE_AFTER;
 
 /// From one look to the next.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// The same while something should move, and after a lost answer.
+/// The same while something should move, and after a failure.
 const SHORT_INTERVAL: Duration = Duration::from_millis(200);
 /// From one failed search to the next: others share the bus.
 const SEARCH_PAUSE: Duration = Duration::from_secs(2);
+/// How long nothing is asked after a lost answer. Every answer of the recloser has the
+/// same form, and a late one tells what the contacts were.
+const QUIET: Duration = Duration::from_secs(2);
 /// No command later than this after its request: a switch that moves when nobody
 /// expects it any more is worse than a request that failed.
 const COMMAND_LIMIT: Duration = Duration::from_secs(4);
@@ -53,6 +56,8 @@ pub struct Device {
     /// The order under way, and whether its command was sent: at most once, for a
     /// second closing might follow a trip in between.
     order: Option<(Order, Command)>,
+    /// No look before this, after a lost answer.
+    quiet_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,7 @@ impl Device {
             bus: Bus::new(setup.line.clone()),
             setup,
             order: None,
+            quiet_until: None,
         }
     }
 
@@ -172,9 +178,15 @@ impl Device {
             let state = &self.profile().state;
             (state.function(), state.register)
         };
+        if let Some(quiet) = self.quiet_until.take() {
+            sleep_until(quiet).await;
+        }
         let device = self.setup.device;
-        let words = self.bus.read(device, function, register, 1).await?;
-        Ok(words
+        let answer = self.bus.read(device, function, register, 1).await;
+        if matches!(&answer, Err(error) if error.leaves_the_line_doubtful()) {
+            self.quiet_until = Some(Instant::now() + QUIET);
+        }
+        Ok(answer?
             .first()
             .and_then(|word| self.profile().state.state(*word)))
     }

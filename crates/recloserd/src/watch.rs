@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use topic_map::{RecloserAnswer, RecloserState};
 
-/// Without an answer for this long the recloser counts as gone.
-pub const UNAVAILABLE_AFTER: Duration = Duration::from_secs(3);
+/// Without an answer for this long the recloser counts as gone. A single lost one, which
+/// costs almost four seconds, is no outage.
+pub const UNAVAILABLE_AFTER: Duration = Duration::from_secs(5);
 /// A change is answered within 10 s (guide 3.4 table 14); the rest is for the way.
 const CHANGE_LIMIT: Duration = Duration::from_secs(9);
 

@@ -250,6 +250,30 @@ async fn a_command_to_a_dead_recloser_never_succeeds() {
     assert_eq!(bench.recloser.commands(), 0);
 }
 
+#[tokio::test]
+async fn a_late_answer_does_not_tell_where_the_contacts_are_now() {
+    let mut bench = Bench::start();
+    bench.until_state(CLOSE).await;
+    for (number, late) in (1..).zip([950, 1100, 1300]) {
+        bench
+            .line
+            .inject(0, Fault::Delay(Duration::from_millis(late)));
+        let start = Instant::now();
+        while bench.line.is_idle(0) {
+            assert!(start.elapsed() < DEADLINE, "it is not looked at");
+            bench.listen().await;
+        }
+        // An answer "close" is under way.
+        bench.recloser.trip();
+        bench.line.repair(0);
+        let (answer, _) = bench.change(RecloserState::Close).await;
+        assert_eq!(answer, RecloserAnswer::Close);
+        assert!(bench.recloser.is_closed());
+        assert_eq!(bench.recloser.commands(), number, "{late} ms late");
+    }
+    assert_eq!(bench.seen.error, Some(false), "a lost answer is no outage");
+}
+
 // covers: REC-010
 #[tokio::test]
 async fn a_drive_that_does_not_move_fails_in_time_and_is_commanded_once() {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use rs485::{Bus, DeviceAddress};
+use tokio::time::{Instant, sleep_until};
 use topic_map::{RfidTag, TagStandard};
 
 use crate::presence::Sighting;
@@ -12,12 +13,22 @@ use crate::sl032::{self, Answer};
 
 /// The reader searches its field before it answers.
 const SEARCH_LIMIT: Duration = Duration::from_millis(400);
+/// How long an answer may still come after its request failed.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// A reader on its line.
+///
+/// All looks are answered in the same form, so after a lost answer the reader is asked
+/// something else first: it answers in turn, and no look at a card that has left is taken
+/// for the next one.
 #[derive(Debug)]
 pub struct Reader {
     bus: Bus,
     protocol: Protocol,
+    /// The answer to the last request may still come.
+    is_doubtful: bool,
+    /// Nothing is asked before this.
+    quiet_until: Option<Instant>,
 }
 
 /// How the reader is spoken to.
@@ -46,7 +57,12 @@ pub enum Error {
 impl Reader {
     /// Nothing is sent yet.
     pub const fn new(bus: Bus, protocol: Protocol) -> Self {
-        Self { bus, protocol }
+        Self {
+            bus,
+            protocol,
+            is_doubtful: false,
+            quiet_until: None,
+        }
     }
 
     /// What is in front of the reader now.
@@ -54,6 +70,47 @@ impl Reader {
     /// # Errors
     /// When the reader doesn't say.
     pub async fn look(&mut self) -> Result<Sighting, Error> {
+        if let Some(quiet) = self.quiet_until.take() {
+            sleep_until(quiet).await;
+        }
+        if std::mem::take(&mut self.is_doubtful)
+            && let Err(error) = self.ask_something_else().await
+        {
+            self.quiet_until = Some(Instant::now() + QUIET);
+            return Err(error.into());
+        }
+        let result = self.search().await;
+        self.is_doubtful =
+            matches!(&result, Err(Error::Bus(error)) if error.leaves_the_line_doubtful());
+        result
+    }
+
+    /// Whatever the reader says to it, every answer before is through then.
+    async fn ask_something_else(&mut self) -> Result<(), rs485::Error> {
+        match &self.protocol {
+            Protocol::Stronglink => {
+                self.bus
+                    .ask(&sl032::FIRMWARE_VERSION, SEARCH_LIMIT, sl032::find_version)
+                    .await
+            }
+            Protocol::Modbus(device, profile) => {
+                let count = match profile.count {
+                    0 | 1 => 2,
+                    count => count - 1,
+                };
+                let answer = self
+                    .bus
+                    .read(*device, profile.function(), profile.start, count)
+                    .await;
+                match answer {
+                    Ok(_) | Err(rs485::Error::Refused { .. }) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn search(&mut self) -> Result<Sighting, Error> {
         match &self.protocol {
             Protocol::Stronglink => {
                 let answer = self

@@ -6,7 +6,11 @@
 /// "Select card": is there a card, and which?
 pub const SELECT_CARD: [u8; 4] = [0xBA, 0x02, COMMAND_SELECT, 0xB9];
 
+/// "Firmware version".
+pub const FIRMWARE_VERSION: [u8; 4] = [0xBA, 0x02, COMMAND_VERSION, 0x48];
+
 const COMMAND_SELECT: u8 = 0x01;
+const COMMAND_VERSION: u8 = 0xF0;
 const FROM_READER: u8 = 0xBD;
 /// Command, status and checksum, without data.
 const SHORTEST: u8 = 3;
@@ -34,19 +38,29 @@ pub fn find_answer(heard: &[u8]) -> Option<Answer> {
     (0..heard.len()).find_map(|start| answer_at(&heard[start..]))
 }
 
-fn answer_at(bytes: &[u8]) -> Option<Answer> {
+/// Whether an answer to [`FIRMWARE_VERSION`], of whatever content, was heard.
+pub fn find_version(heard: &[u8]) -> Option<()> {
+    (0..heard.len()).find_map(|start| {
+        let is_version = matches!(frame_at(&heard[start..])?, [_, _, COMMAND_VERSION, ..]);
+        is_version.then_some(())
+    })
+}
+
+/// The intact frame that begins here.
+fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
     let [FROM_READER, length, ..] = *bytes else {
         return None;
     };
     let frame = bytes.get(..usize::from(length) + 2)?;
     let is_intact = frame.iter().fold(0, |sum, byte| sum ^ byte) == 0;
-    let [_, _, COMMAND_SELECT, status, data @ .., _checksum] = frame else {
+    is_intact.then_some(frame)
+}
+
+fn answer_at(bytes: &[u8]) -> Option<Answer> {
+    let [_, length, COMMAND_SELECT, status, data @ .., _checksum] = frame_at(bytes)? else {
         return None;
     };
-    if !is_intact {
-        return None;
-    }
-    match (status, length) {
+    match (status, *length) {
         // The type follows the UID; its list differs between readers of the family,
         // so the length alone tells where the UID ends.
         (0x00, WITH_UID_OF_4 | WITH_UID_OF_7) => {
@@ -87,8 +101,23 @@ mod tests {
     }
 
     #[test]
-    fn the_request_has_the_manuals_checksum() {
-        assert_eq!(SELECT_CARD.iter().fold(0, |sum, byte| sum ^ byte), 0);
+    fn the_requests_have_the_manuals_checksum() {
+        for request in [SELECT_CARD, FIRMWARE_VERSION] {
+            assert_eq!(request.iter().fold(0, |sum, byte| sum ^ byte), 0);
+        }
+    }
+
+    #[test]
+    fn a_version_is_no_card_and_a_card_no_version() {
+        let version = [0xBD, 0x05, 0xF0, 0x00, b'V', b'1', 0x2F];
+        assert_eq!(find_version(&version), Some(()));
+        assert_eq!(find_answer(&version), None);
+        assert_eq!(find_version(&version[..6]), None);
+        // A refusal is an answer, too.
+        assert_eq!(find_version(&[0xBD, 0x03, 0xF0, 0xF1, 0xBF]), Some(()));
+        for (frame, _) in FRAMES {
+            assert_eq!(find_version(frame), None);
+        }
     }
 
     #[test]

@@ -125,6 +125,39 @@ async fn damaged_late_and_half_answers_are_no_cards() {
     assert!(bench.seen.requests.is_empty(), "{:?}", bench.seen.requests);
 }
 
+// One answer comes late, the reader works on, and the card has left meanwhile.
+#[tokio::test]
+async fn a_late_answer_is_not_taken_for_the_next_look() {
+    for is_modbus in [false, true] {
+        for late in [750, 1000] {
+            let field = Field::default();
+            let line = match is_modbus {
+                false => sl032(&field),
+                true => {
+                    SharedLine::start(vec![Box::new(ModbusReader::new(17, field.clone()))]).unwrap()
+                }
+            };
+            let mut bench = match is_modbus {
+                false => Bench::start(&line, "\"enable\": true").await,
+                true => {
+                    let settings = "\"enable\": true, \"protocol\": \"stronglink-modbus\"";
+                    Bench::with_profile(&line, settings, PROFILE).await
+                }
+            };
+            bench.until_available(true).await;
+            line.inject(0, Fault::Delay(Duration::from_millis(late)));
+            field.hold(&CARD);
+            bench.until("look", |_| !line.is_idle(0)).await;
+            field.clear();
+            line.repair(0);
+            bench.until("its answer", |_| line.is_idle(0)).await;
+            bench.until_looks(&field, 6).await;
+            let told = &bench.seen.requests;
+            assert!(told.is_empty(), "{told:?} {late} ms late");
+        }
+    }
+}
+
 // covers: RFID-009
 #[tokio::test]
 async fn a_modbus_reader_is_read_with_its_profile() {
@@ -199,7 +232,6 @@ async fn with_mqtt_no_port_is_opened_and_tags_come_from_the_broker() {
     assert_eq!(field.looks(), 0);
 }
 
-// covers: RFID-005
 #[tokio::test]
 async fn a_retained_request_on_the_old_topic_is_not_repeated() {
     let broker = Broker::start();

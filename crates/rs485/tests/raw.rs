@@ -5,7 +5,7 @@
     reason = "a test ends where it fails"
 )]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rs485::{BaudRate, Bus, Error, Line, LocalEcho, Parity};
 use simulator::bus::{Fault, SharedLine};
@@ -42,10 +42,11 @@ async fn the_answer_comes_without_the_echo() {
 async fn a_dead_device_answers_nothing_not_even_the_echo() {
     let (line, mut bus) = bench();
     line.inject(0, Fault::Silence);
-    let start = Instant::now();
     let heard = bus.ask(&SELECT, LIMIT, bytes(1)).await;
-    assert!(matches!(heard, Err(Error::Unanswered { .. })), "{heard:?}");
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(
+        matches!(heard, Err(Error::Unanswered { limit }) if limit == LIMIT),
+        "{heard:?}"
+    );
 }
 
 #[tokio::test]
@@ -64,8 +65,10 @@ async fn a_late_answer_is_not_taken_for_the_next_one() {
 async fn the_time_limit_is_never_longer_than_the_bus_may_be_held() {
     let (line, mut bus) = bench();
     line.inject(0, Fault::Silence);
-    let start = Instant::now();
     let heard = bus.ask(&SELECT, Duration::from_secs(60), bytes(1)).await;
-    assert!(matches!(heard, Err(Error::Unanswered { .. })), "{heard:?}");
-    assert!(start.elapsed() < Duration::from_millis(1200));
+    let most = Duration::from_millis(900);
+    assert!(
+        matches!(heard, Err(Error::Unanswered { limit }) if limit <= most),
+        "{heard:?}"
+    );
 }

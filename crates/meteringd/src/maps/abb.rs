@@ -5,7 +5,7 @@ use rs485::ReadFunction::Holding;
 use super::Confidence::High;
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::{Kind, Model, NotMeasured, Serial, SerialForm, Style, WordOrder, holding};
+use super::{Kind, Model, NotMeasured, PAUSE, Serial, SerialForm, Style, WordOrder, holding};
 
 const MAP: Style = Style {
     function: Holding,
@@ -44,5 +44,6 @@ pub const EV3: Model = Model {
     }),
     designation: Some(holding(0x8960, 6)),
     fence: None,
+    pause: PAUSE,
     remark: "The greatest number of a type counts as not measured, as on ABB's B series.",
 };

@@ -1,5 +1,7 @@
 //! DZG DVH4013: holding registers, unsigned, each value an object of its own.
 
+use std::time::Duration;
+
 use rs485::ReadFunction::Holding;
 
 use super::Confidence::{High, Medium};
@@ -53,6 +55,8 @@ pub const DVH4013: Model = Model {
     designation: None,
     // Exception 2 according to mbmd.
     fence: Some(holding(0x0014, 2)),
+    // Nine requests make a reading.
+    pause: Duration::from_millis(50),
     remark: "The guide says that the serial number can be read, but no public source tells the \
              register: it is absent. Nor is there power per phase. Each value is read alone, \
              because the registers seem to be objects, not one array. The Modbus address is made \

@@ -1,13 +1,15 @@
 //! Eastron SDM series: values are input registers, floats, energy in kWh.
 
+use std::time::Duration;
+
 use rs485::ReadFunction::Input;
 
 use super::Confidence::{High, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
 use super::{
-    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Read, Register, Serial, SerialForm,
-    Style, WordOrder, holding, input,
+    Confidence, Kind, Model, NotMeasured, PAUSE, Phase, Quantity, Read, Register, Serial,
+    SerialForm, Style, WordOrder, holding, input,
 };
 
 /// Holding register with the Meter Code; zero or refused by older firmware.
@@ -58,6 +60,7 @@ pub const SDM630: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "The guide counts its serial number as not readable; newer firmware \
              answers.",
 };
@@ -79,6 +82,7 @@ pub const SDM230: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "That the gaps of the first read are answered is known of its sibling \
              SDM120 only. It ships with 2400 bit/s and even parity.",
 };
@@ -96,8 +100,11 @@ pub const SDM72DM_V1: Model = Model {
     serial: None,
     designation: None,
     fence: None,
+    pause: Duration::from_millis(300),
     remark: "Only power and energy in all. The export register is read along to \
-             give the second answer another length.",
+             give the second answer another length. An SDM72D is reported to restart when it is \
+             asked too fast, and not with half a second between two requests; with more \
+             than 300 ms one lost frame would count as an outage.",
 };
 
 /// Three phases.
@@ -129,7 +136,9 @@ pub const SDM72DM_V2: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
-    remark: "Some of them answer ten registers at most (openWB).",
+    pause: Duration::from_millis(200),
+    remark: "Some of them answer ten registers at most (openWB). Its rest is as long as four \
+             requests in a second allow; see the v1.",
 };
 
 const fn row(

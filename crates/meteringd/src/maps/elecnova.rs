@@ -5,7 +5,7 @@ use rs485::ReadFunction::{Holding, Input};
 use super::Confidence::{High, Low};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::{Kind, Model, NotMeasured, Style, WordOrder, holding, input};
+use super::{Kind, Model, NotMeasured, PAUSE, Style, WordOrder, holding, input};
 
 const FLOATS: Style = Style {
     function: Input,
@@ -48,6 +48,7 @@ pub const DTS1946: Model = Model {
     serial: None,
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "A block of integers at 0x0106 and 0x0200 is known from one source and not used.",
 };
 
@@ -68,6 +69,7 @@ pub const DDS1946: Model = Model {
     serial: None,
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "One weak source. The manual shows that a float block exists at 0x0000, but its \
              layout is not public. Power counts in steps of 10 W, energy in steps of 10 Wh.",
 };

@@ -6,7 +6,7 @@ use rs485::ReadFunction::Input;
 use super::Confidence::{High, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::{Kind, Model, NotMeasured, Serial, SerialForm, Style, WordOrder, input};
+use super::{Kind, Model, NotMeasured, PAUSE, Serial, SerialForm, Style, WordOrder, input};
 
 const THREE: Style = Style {
     function: Input,
@@ -52,6 +52,7 @@ pub const EM300: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "Energy counts in steps of 100 Wh.",
 };
 
@@ -72,5 +73,6 @@ pub const EM100: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "Energy counts in steps of 100 Wh.",
 };

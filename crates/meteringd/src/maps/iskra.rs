@@ -7,8 +7,8 @@ use super::Confidence::{High, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
 use super::{
-    Confidence, Kind, Model, NotMeasured, Read, Register, Serial, SerialForm, Style, WordOrder,
-    input,
+    Confidence, Kind, Model, NotMeasured, PAUSE, Read, Register, Serial, SerialForm, Style,
+    WordOrder, input,
 };
 
 /// How the name that the meter tells begins, with the model. The longer ones first.
@@ -24,6 +24,7 @@ pub const WM3M4C: Model = Model {
     serial: Some(serial(High)),
     designation: Some(NAME),
     fence: None,
+    pause: PAUSE,
     remark: "The power of ten of the energy is read along from register 414.",
 };
 

@@ -7,8 +7,8 @@ use super::Confidence::{High, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
 use super::{
-    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Register, Serial, SerialForm, Style,
-    WordOrder, holding,
+    Confidence, Kind, Model, NotMeasured, PAUSE, Phase, Quantity, Register, Serial, SerialForm,
+    Style, WordOrder, holding,
 };
 
 const SERIAL: Serial = Serial {
@@ -43,6 +43,7 @@ pub const KLEFR_694X: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "A total of the currents is documented for the single-phase sibling of its \
              maker only and not used.",
 };
@@ -64,6 +65,7 @@ pub const KLEFR_693X: Model = Model {
     serial: Some(SERIAL),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "The registers of L2 and L3 do not exist.",
 };
 

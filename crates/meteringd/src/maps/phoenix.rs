@@ -6,7 +6,7 @@ use rs485::ReadFunction::Input;
 use super::Confidence::{High, Low, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::{Kind, Model, NotMeasured, Serial, SerialForm, Style, WordOrder, input};
+use super::{Kind, Model, NotMeasured, PAUSE, Serial, SerialForm, Style, WordOrder, input};
 
 const MAP: Style = Style {
     function: Input,
@@ -61,6 +61,7 @@ pub const EEM350: Model = Model {
     }),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "Where the SmartEVSE says nothing, the map is that of the EM24, the same device of its \
              maker. Older ones have no serial number there. Energy counts in steps of 100 Wh; the \
              counter at 0x0042 is the partial one and not used.",

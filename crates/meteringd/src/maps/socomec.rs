@@ -5,7 +5,7 @@ use rs485::ReadFunction::Holding;
 use super::Confidence::{High, Medium};
 use super::Phase::{L1, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
-use super::{Kind, Model, NotMeasured, Serial, SerialForm, Style, WordOrder, holding};
+use super::{Kind, Model, NotMeasured, PAUSE, Serial, SerialForm, Style, WordOrder, holding};
 
 const MAP: Style = Style {
     function: Holding,
@@ -41,6 +41,7 @@ pub const COUNTIS_E0X: Model = Model {
     }),
     designation: None,
     fence: None,
+    pause: PAUSE,
     remark: "The serial number is that of three registers, joined as hexadecimal digits; how the \
              printed one is made of them is unknown. Power counts in steps of 10 W, energy in \
              steps of 10 Wh.",

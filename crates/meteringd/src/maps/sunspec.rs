@@ -8,8 +8,8 @@ use super::Confidence::{High, Medium};
 use super::Phase::{L1, L2, L3, Total};
 use super::Quantity::{Current, Energy, Frequency, Power, Voltage};
 use super::{
-    Confidence, Kind, Model, NotMeasured, Phase, Quantity, Read, Register, Serial, SerialForm,
-    Style, WordOrder, holding,
+    Confidence, Kind, Model, NotMeasured, PAUSE, Phase, Quantity, Read, Register, Serial,
+    SerialForm, Style, WordOrder, holding,
 };
 
 /// Where the mark "SunS" may stand, most usual first.
@@ -82,6 +82,7 @@ const fn integers(name: &'static str, registers: &'static [Register]) -> Model {
         }),
         designation: Some(holding(2, 32)),
         fence: None,
+        pause: PAUSE,
         remark: "Addresses count from the word with the model's number; those of name and serial \
                  number from that of the common model. Power is taken to be positive for import. \
                  An energy of 0 counts as 0 Wh, although SunSpec lets it mean that there is none.",

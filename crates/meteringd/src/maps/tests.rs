@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 
-use crate::protocol::models;
+use crate::protocol::{Protocol, models};
 
 #[test]
 fn every_value_is_read_once_and_within_the_meters_limit() {
@@ -30,6 +30,24 @@ fn no_two_answers_of_a_model_have_the_same_form_unless_it_has_a_fence() {
             let form = (read.function == ReadFunction::Input, read.count);
             assert!(forms.insert(form), "{}: {read:?}", model.name);
         }
+    }
+}
+
+#[test]
+fn a_lost_frame_leaves_time_for_a_reading_before_the_meter_counts_as_gone() {
+    // Both frames and what a meter usually thinks.
+    let exchange = Duration::from_millis(60);
+    for model in models() {
+        let protocol = Protocol::named(model.protocol).unwrap();
+        let requests = model.reads.len() as u32;
+        let reading = (requests * (exchange + model.pause)).max(Duration::from_secs(1));
+        let repeated = protocol.answer_limit + model.pause.max(Duration::from_millis(250));
+        let took = reading + repeated;
+        assert!(
+            took < protocol.unavailable_after,
+            "{}: {took:?}",
+            model.name
+        );
     }
 }
 

@@ -70,12 +70,19 @@ impl Meter {
         } = found;
         self.base = base;
         self.fence = model.fence;
+        self.pause = model.pause;
         let name = match model.designation {
-            Some(read) => self.text(read.from_base(identity_base)).await?,
+            Some(read) => match self.text(read.from_base(identity_base)).await {
+                // It decides nothing: the model is configured.
+                result if matches!(self.protocol.detection, Detection::Configured(_)) => {
+                    unless_silent(result)?
+                }
+                result => result?,
+            },
             None => None,
         };
         let serial = match model.serial {
-            Some(serial) => self.serial(serial, identity_base).await?,
+            Some(serial) => unless_silent(self.serial(serial, identity_base).await)?,
             None => None,
         };
         Ok(Identity {
@@ -87,7 +94,7 @@ impl Meter {
     }
 
     async fn by_meter_code(&mut self) -> Result<&'static Model, Error> {
-        let code = match self.request(METER_CODE).await {
+        let code = match self.request_twice(METER_CODE).await {
             Ok(words) => words.first().copied().unwrap_or_default(),
             // Old firmware refuses, or says nothing at all.
             Err(rs485::Error::Refused { .. } | rs485::Error::NoAnswer { .. }) => {
@@ -261,6 +268,15 @@ impl Meter {
             protocol: self.protocol.key,
             finding: finding.to_owned(),
         }
+    }
+}
+
+/// Firmware that doesn't know a register refuses it, or says nothing at all; whether the
+/// meter is there is shown by its values.
+fn unless_silent(result: Result<Option<String>, Error>) -> Result<Option<String>, Error> {
+    match result {
+        Err(Error::Bus(rs485::Error::NoAnswer { .. })) => Ok(None),
+        result => result,
     }
 }
 

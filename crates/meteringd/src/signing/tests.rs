@@ -256,3 +256,41 @@ fn the_record_of_an_older_transaction_is_never_told() {
     });
     assert_eq!(result, Err(Refused::NoTransaction));
 }
+
+#[test]
+fn a_record_that_is_not_the_transactions_is_read_once_more() {
+    let signing = signing_of("iskra", "WM3M4C").unwrap();
+    let start = Instant::now();
+    let order = order(Action::End, 1_681_473_066, start);
+    let mut job = Job::new(signing, &Labels::default(), order);
+    let (mut ended, mut reads) = (false, 0);
+    let (result, _) = carry_out(&mut job, start, |step| {
+        Some(match step {
+            Step::Read { start: 7000, .. } => vec![u16::from(!ended)],
+            Step::Read { start: 7052, .. } => vec![15, 0],
+            Step::Read { start: 7056, .. } => {
+                vec![0, MESSAGE.len() as u16, (SIGNATURE.len() / 2) as u16]
+            }
+            Step::Read { start, count } => {
+                let (from, all) = match start {
+                    7612..8124 => (7612, words(MESSAGE)),
+                    _ => (8188, to_words(&from_digits(SIGNATURE))),
+                };
+                let mut first = usize::from(start - from);
+                // The second piece is the first one again.
+                if *start == 7732 {
+                    reads += 1;
+                    first = if reads == 1 { 0 } else { first };
+                }
+                all[first..first + usize::from(*count)].to_vec()
+            }
+            Step::Command { register: 7051, .. } => {
+                ended = true;
+                vec![]
+            }
+            other => panic!("{other:?}"),
+        })
+    });
+    assert!(result.unwrap().contains(MESSAGE));
+    assert_eq!(reads, 2);
+}

@@ -334,7 +334,8 @@ impl TransactionJob {
             Plan::Find if !(ours && complete) => self.not_found(),
             Plan::End | Plan::Begin if !ours => {
                 tracing::warn!(record = text, "the record of another transaction");
-                self.stage = Stage::Finished(Err(Refused::NoTransaction));
+                // Or ours, misread: a second look harms nothing.
+                self.meter_failed(now, Refused::NoTransaction);
             }
             Plan::Find | Plan::Begin | Plan::End => self.stage = Stage::Finished(Ok(text)),
         }

@@ -52,7 +52,8 @@ pub enum RecloserRefusal {
 pub(super) struct Deferred {
     /// With the text that the request to the lock carries.
     unlock: Option<(Owed, String)>,
-    recloser: Option<Owed>,
+    /// With the state that the recloser shall reach.
+    recloser: Option<(Owed, RecloserState)>,
 }
 
 /// A CALL that waits for its answer.
@@ -91,16 +92,19 @@ impl ChargePoint {
         }
     }
 
-    /// The recloser's answer to [`Output::Recloser`].
+    /// The recloser's answer to [`Output::Recloser`]. Success in reaching another state belongs to
+    /// an older change, or to somebody else's.
     pub(super) fn recloser_answered(&mut self, answer: Result<RecloserState, RecloserRefusal>) {
-        if let Some(owed) = self.deferred.recloser.take() {
+        let is_its_own =
+            |(_, wanted): &mut (Owed, RecloserState)| answer.unwrap_or(*wanted) == *wanted;
+        if let Some((owed, _)) = self.deferred.recloser.take_if(is_its_own) {
             self.answer_call(&owed.call, recloser_status(answer));
         }
     }
 
     pub(super) fn deferred_deadline(&self) -> Option<Millis> {
         let unlock = self.deferred.unlock.as_ref().map(|(owed, _)| owed.until);
-        let recloser = self.deferred.recloser.as_ref().map(|owed| owed.until);
+        let recloser = self.deferred.recloser.as_ref().map(|(owed, _)| owed.until);
         unlock.into_iter().chain(recloser).min()
     }
 
@@ -111,7 +115,7 @@ impl ChargePoint {
         if overdue(self.deferred.unlock.as_ref().map(|(owed, _)| owed.until)) {
             self.finish_unlock(UnlockStatus::UnlockFailed);
         }
-        if overdue(self.deferred.recloser.as_ref().map(|owed| owed.until)) {
+        if overdue(self.deferred.recloser.as_ref().map(|(owed, _)| owed.until)) {
             self.recloser_answered(Err(RecloserRefusal::NotAvailable));
         }
     }
@@ -154,7 +158,7 @@ impl ChargePoint {
             }
         };
         self.recloser_answered(Err(RecloserRefusal::NotAvailable));
-        self.deferred.recloser = Some(self.owed(call, RECLOSER_MS));
+        self.deferred.recloser = Some((self.owed(call, RECLOSER_MS), wanted));
         self.outputs.push(Output::Recloser(wanted));
         None
     }

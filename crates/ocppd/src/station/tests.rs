@@ -271,6 +271,7 @@ fn answers_that_were_kept_are_old() {
     }
 }
 
+// covers: RFID-005
 #[test]
 fn retained_tags_and_reasons_are_old() {
     let mut levels = known();

@@ -204,6 +204,9 @@ impl Wire {
                 _ => now,
             };
             state.pending += 1;
+            // A device answers in turn.
+            let own = self.answers.iter().filter(|(_, of, _)| *of == place);
+            let due = own.map(|(before, ..)| *before).fold(due, Instant::max);
             self.answers.push((due, place, disturbed(answer, fault)));
         }
         self.answers.sort_by_key(|(due, ..)| *due);

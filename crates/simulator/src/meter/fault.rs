@@ -10,6 +10,16 @@ pub enum Fault {
     /// Each answer comes late by this much, even when the reader has given up and
     /// something else has been asked meanwhile.
     Delay(Duration),
+    /// The next answer comes late by `first`, those after it by `then`: the meter was busy
+    /// for a moment.
+    Stall {
+        /// Delay of the next answer.
+        first: Duration,
+        /// Delay of each answer after it.
+        then: Duration,
+    },
+    /// Reads that begin at this register or behind it are not answered: old firmware.
+    SilentFrom(u16),
     /// This many stray bytes precede each answer.
     Noise(usize),
     /// The answers carry the address of another device.

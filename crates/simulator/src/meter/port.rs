@@ -268,12 +268,20 @@ impl Meter {
             operand,
         });
         let fault = self.fault();
-        let is_silent = matches!(fault, Some(Fault::Silence | Fault::PowerCycle(_)));
+        let is_silent = match fault {
+            Some(Fault::Silence | Fault::PowerCycle(_)) => true,
+            Some(Fault::SilentFrom(first)) => matches!(function, 3 | 4) && start >= first,
+            _ => false,
+        };
         if slave != self.address || is_silent {
             return;
         }
         let delay = match fault {
             Some(Fault::Delay(delay)) => delay,
+            Some(Fault::Stall { first, then }) => {
+                self.lock().fault = Some(Fault::Delay(then));
+                first
+            }
             _ => Duration::ZERO,
         };
         let answer = disturbed(self.answer(request, words, fault), fault);

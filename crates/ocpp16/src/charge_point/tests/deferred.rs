@@ -252,6 +252,19 @@ fn a_change_of_the_recloser_is_answered_with_what_was_read_back() {
     }
 }
 
+#[test]
+fn the_success_of_an_older_change_is_not_that_of_the_newer() {
+    let mut bench = Bench::online();
+    for (id, data) in [("o", "1, open"), ("c", "1, close")] {
+        transfer(&mut bench, id, "rcdRecloserChangeState", &json!(data));
+    }
+    assert_eq!(answer(&mut bench, "o"), rejected("notAvailable"));
+    bench.input(Input::RecloserAnswered(Ok(RecloserState::Open)));
+    assert_eq!(answer(&mut bench, "c"), None, "it is open");
+    bench.input(Input::RecloserAnswered(Ok(RecloserState::Close)));
+    assert_eq!(answer(&mut bench, "c"), accepted("close"));
+}
+
 // covers: REC-008, REC-010
 #[test]
 fn a_change_of_a_silent_recloser_fails_after_10_s() {
