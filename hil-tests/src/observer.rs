@@ -219,6 +219,16 @@ impl Observer {
         waited.ok().and_then(|(record, _)| find(&record))
     }
 
+    /// Whether, since `mark`, the machine that runs the tests was too slow for the control
+    /// thread: evsed has stopped by itself then, and takes up again. Waits for it for `limit`.
+    pub fn has_stalled(&self, mark: usize, limit: Duration) -> bool {
+        let stalls = ["control_stalled", "sensor_failure"];
+        let is_stall = |seen: &Seen| {
+            seen.topic == topic_map::EVSE_FAULT.name() && stalls.contains(&seen.payload.as_str())
+        };
+        self.wait_since(mark, limit, is_stall).is_some()
+    }
+
     /// Wait until, at one moment since `mark`, the last value on each of these topics was
     /// this text; false when `limit` has passed.
     pub fn wait_together(&self, mark: usize, limit: Duration, expected: &[(&str, &str)]) -> bool {

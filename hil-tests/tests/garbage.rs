@@ -6,6 +6,8 @@
     reason = "a test ends where it fails"
 )]
 
+use std::time::Duration;
+
 use hil_tests::{Bench, LATER, SOON, Settings};
 use serde_json::json;
 
@@ -149,7 +151,7 @@ fn suffer(settings: &Settings, topics: &[&str]) {
         .collect();
     let log = bench.log("evsed");
     // Then the station has stopped by itself, and what else has moved is not to be seen.
-    let stalled = log.contains("fault control_stalled");
+    let stalled = bench.observer.has_stalled(mark, Duration::ZERO);
     assert!(stalled || changes.is_empty(), "{changes:#?}");
     let edges = bench.station().edges_since(since);
     let moved: Vec<_> = edges

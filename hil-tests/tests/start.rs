@@ -173,7 +173,7 @@ fn a_dynamic_limit_that_the_broker_did_not_keep_is_gone_after_a_restart() {
     bench.expect(OFFERED, "11.0", SOON);
 }
 
-// covers: LIM-027
+// covers: LIM-004, LIM-027
 #[test]
 fn the_rotary_switch_counts_at_the_next_start() {
     let grid = "port0/ci/evse/basic/grid_current_limit/actual";
@@ -193,6 +193,49 @@ fn the_rotary_switch_counts_at_the_next_start() {
     bench.wait_for("evsed runs", SOON, |_| {
         bench.observer.text(grid).is_some_and(|text| text != "32")
     });
+}
+
+// covers: LIM-025, LIM-026
+#[test]
+fn rotaryencd_json_and_a_switch_between_two_positions_limit_the_grid() {
+    let grid = "port0/ci/evse/basic/grid_current_limit/actual";
+    let settings = Settings::default().with("ports[0]/switch3to1phase", json!({ "enable": true }));
+    let mut bench = Bench::prepare(&settings);
+    let mut positions = vec![json!({ "phase_count": 3, "current_limit": 40 }); 16];
+    positions[0xD] = json!({ "phase_count": 1, "current_limit": 25 });
+    let file = json!({ "rotary_switch_1": positions }).to_string();
+    bench.write_file("config/rotaryencd.json", &file);
+    bench.start_daemon("evsed");
+    bench.expect(grid, "25", SOON);
+    bench.expect(OFFERED, "25.0", SOON);
+    // One phase leaves nothing to switch.
+    let refused = "refused, the rotary switch is not on three phases";
+    assert!(bench.log("evsed").contains(refused));
+
+    // 40 A on one side of the switch's rest.
+    bench.station().plant().rotary = RotarySwitch::Between(0xD);
+    for _ in 0..3 {
+        assert!(bench.stop_daemon("evsed").success());
+        bench.observer.forget();
+        bench.start_daemon("evsed");
+        bench.expect(SESSION, "idle", SOON);
+        bench.expect(grid, "25", SOON);
+    }
+    assert!(bench.stop_daemon("evsed").success());
+    bench.write_file("config/rotaryencd.json", r#"{"rotary_switch_1": 5}"#);
+    bench.start_daemon("evsed");
+    assert_eq!(bench.daemon("evsed").wait(SOON).code(), Some(78));
+    assert!(bench.log("evsed").contains("rotaryencd.json: "));
+}
+
+// covers: LIM-023
+#[test]
+fn a_station_without_settings_offers_6_a() {
+    let mut bench = Bench::prepare(&Settings::default());
+    bench.write_file("config/customer.json", "{}");
+    bench.start_daemon("evsed");
+    bench.expect("port0/ci/evse/basic/evse_current_limit/actual", "6", SOON);
+    bench.expect(OFFERED, "6.0", SOON);
 }
 
 // covers: RCD-037

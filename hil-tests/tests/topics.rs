@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use hil_tests::{Bench, LATER, Observer, SOON, Settings};
 use serde_json::json;
+use simulator::plant::contactor::ContactorFault;
 use topic_map::{ALL, Class, Publisher};
 
 const SESSION: &str = "port0/session/state";
@@ -307,15 +308,23 @@ fn ventilation_that_is_not_enabled_refuses_state_d() {
     }
 }
 
-// covers: VENT-002
+// covers: VENT-002, VENT-009
 #[test]
 fn a_customer_switches_relay_2_where_ventilation_is_his() {
-    let bench = ventilated(false, "external");
-    for (text, closed) in [("1", true), ("0", false)] {
-        let target = "port0/ventilation/state/target";
-        bench.observer.publish_raw(target, text, true);
-        bench.wait_for("relay 2", SOON, |plant| plant.relay_commands()[1] == closed);
-        bench.expect("port0/ventilation/state/actual", text, SOON);
+    // Without feedback the target is acknowledged, whatever the contactor does.
+    for (feedback, fault) in [
+        ("no", ContactorFault::None),
+        ("none", ContactorFault::StuckOpen),
+    ] {
+        let configured = json!({ "control": "external", "feedback_type": feedback });
+        let bench = start(&Settings::default().with("ports[0]/ventilation", configured));
+        bench.station().plant().contactors[1].fault = fault;
+        for (text, closed) in [("1", true), ("0", false)] {
+            let target = "port0/ventilation/state/target";
+            bench.observer.publish_raw(target, text, true);
+            bench.wait_for("relay 2", SOON, |plant| plant.relay_commands()[1] == closed);
+            bench.expect("port0/ventilation/state/actual", text, SOON);
+        }
     }
 }
 

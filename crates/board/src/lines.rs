@@ -343,87 +343,6 @@ impl DigitalLines {
     }
 }
 
-/// Name of the line with a legacy sysfs number (32 x chip + line), the form in
-/// which customer.json names lines: 121 is `DIGITAL_IN_1`.
-pub fn name_of_legacy_number(number: u32) -> Option<&'static str> {
-    LEGACY_NUMBERS
-        .iter()
-        .find(|(n, _)| *n == number)
-        .map(|(_, name)| *name)
-}
-
-/// Legacy sysfs numbers of DIGITAL_IN_1 to DIGITAL_IN_6.
-pub fn digital_input_numbers() -> [u32; 6] {
-    InputLine::DIGITAL.map(|line| legacy_number(line.name()))
-}
-
-/// Legacy sysfs numbers of DIGITAL_OUT_1 to DIGITAL_OUT_6.
-pub fn digital_output_numbers() -> [u32; 6] {
-    OutputLine::DIGITAL.map(|line| legacy_number(line.name()))
-}
-
-fn legacy_number(name: &str) -> u32 {
-    LEGACY_NUMBERS
-        .iter()
-        .find(|(_, known)| *known == name)
-        .map_or(u32::MAX, |(number, _)| *number)
-}
-
-/// Bit in [`DigitalInputs`] of a legacy sysfs number; `None` when it is no digital input.
-pub fn digital_input_bit(number: u32) -> Option<u8> {
-    bit_after_prefix(number, "DIGITAL_IN_")
-}
-
-/// Bit in [`DigitalOutputs`] of a legacy sysfs number; `None` when it is no digital output.
-pub fn digital_output_bit(number: u32) -> Option<u8> {
-    bit_after_prefix(number, "DIGITAL_OUT_")
-}
-
-fn bit_after_prefix(number: u32, prefix: &str) -> Option<u8> {
-    let index: u8 = name_of_legacy_number(number)?
-        .strip_prefix(prefix)?
-        .parse()
-        .ok()?;
-    index.checked_sub(1)
-}
-
-/// Guide 7.6 to 7.9 and the device tree; DIGITAL_IN_3 and _4 are swapped on purpose.
-const LEGACY_NUMBERS: [(u32, &str); 33] = [
-    (13, "CP_INVERT"),
-    (19, "MOTOR_1_FAULT_N"),
-    (22, "ROTARY_SWITCH_1_2_N"),
-    (23, "ROTARY_SWITCH_1_4_N"),
-    (24, "ROTARY_SWITCH_1_8_N"),
-    (25, "MOTOR_2_FAULT_N"),
-    (71, "MOTOR_1_DRIVER_IN1_N"),
-    (72, "MOTOR_1_DRIVER_IN2"),
-    (73, "MOTOR_2_DRIVER_IN1"),
-    (76, "RELAY_1_ENABLE"),
-    (77, "RELAY_2_ENABLE"),
-    (84, "DIGITAL_OUT_1"),
-    (85, "DIGITAL_OUT_2"),
-    (86, "DIGITAL_OUT_3"),
-    (87, "DIGITAL_OUT_4"),
-    (88, "DIGITAL_OUT_5"),
-    (89, "DIGITAL_OUT_6"),
-    (90, "ROTARY_SWITCH_2_8_N"),
-    (91, "ROTARY_SWITCH_2_4_N"),
-    (92, "ROTARY_SWITCH_2_2_N"),
-    (114, "ROTARY_SWITCH_2_1_N"),
-    (116, "DIGITAL_IN_5"),
-    (119, "DIGITAL_IN_6"),
-    (121, "DIGITAL_IN_1"),
-    (122, "DIGITAL_IN_2"),
-    (123, "DIGITAL_IN_4"),
-    (124, "DIGITAL_IN_3"),
-    (128, "ROTARY_SWITCH_1_1_N"),
-    (130, "RELAY_2_SENSE"),
-    (131, "RELAY_1_SENSE"),
-    (136, "MOTOR_2_DRIVER_IN2"),
-    (138, "CP_POSITIVE_PEAK_RST"),
-    (139, "CP_NEGATIVE_PEAK_RST"),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -542,29 +461,5 @@ mod tests {
         assert!(!used.has_input(InputLine::DigitalIn1));
         assert!(used.has_output(OutputLine::DigitalOut2) && used.has_output(OutputLine::CpInvert));
         assert!(!used.has_output(OutputLine::DigitalOut1));
-    }
-
-    #[test]
-    fn digital_lines_have_the_guides_numbers() {
-        assert_eq!(digital_input_numbers(), [121, 122, 124, 123, 116, 119]);
-        assert_eq!(digital_output_numbers(), [84, 85, 86, 87, 88, 89]);
-    }
-
-    #[test]
-    fn legacy_numbers_name_lines() {
-        assert_eq!(name_of_legacy_number(121), Some("DIGITAL_IN_1"));
-        assert_eq!(name_of_legacy_number(0), None);
-        assert_eq!(digital_input_bit(124), Some(2));
-        assert_eq!(digital_input_bit(123), Some(3));
-        assert_eq!(digital_input_bit(87), None);
-        assert_eq!(digital_output_bit(87), Some(3));
-    }
-
-    #[test]
-    fn every_used_line_has_a_legacy_number() {
-        let names = InputLine::ALL.map(InputLine::name).into_iter();
-        for name in names.chain(OutputLine::ALL.map(OutputLine::name)) {
-            assert!(LEGACY_NUMBERS.iter().any(|(_, n)| *n == name), "{name}");
-        }
     }
 }

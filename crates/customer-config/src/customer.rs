@@ -16,7 +16,7 @@ pub use words::*;
 
 use crate::read::read;
 use crate::tree::{Segment, segments};
-use crate::{ConfigError, Key, Warning, file, keys, syntax};
+use crate::{ConfigError, Key, Warning, file, keys, lines, syntax};
 
 /// customer.json, complete: what the file lacks has its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,8 +97,9 @@ impl Customer {
     /// Reads the text of customer.json.
     ///
     /// # Errors
-    /// For bad syntax, an empty file, a key that is there twice, and a wrong value whose
-    /// default would switch a protection off or open the station to all.
+    /// For bad syntax, an empty file, a key that is there twice, a wrong value whose
+    /// default would switch a protection off or open the station to all, and a function
+    /// on a line that can't serve it.
     pub fn parse(text: &str) -> Result<(Self, Vec<Warning>), ConfigError> {
         let (complete, mut warnings) = read(keys::customer(), &syntax::parse(text)?)?;
         let mut customer: Self = file::typed(complete)?;
@@ -160,6 +161,7 @@ impl Customer {
     fn check(&mut self, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
         let [port] = &mut self.ports;
         check_rcd_times(&port.rcd_monitor)?;
+        lines::check(port)?;
         if port.switch3to1phase.enable && port.ventilation.enable {
             port.ventilation.enable = false;
             warnings.push(Warning::Ignored {

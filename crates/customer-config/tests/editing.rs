@@ -198,6 +198,9 @@ fn what_does_not_fit_is_refused() {
     )
     .unwrap_err();
     assert!(error.to_string().contains("test_check_tripped_time"));
+    // evsed would not start with the residual current device on the relay's line.
+    let error = edit(&enabled, "ports[0]/rcd_monitor/gpio", &json!(76)).unwrap_err();
+    assert!(error.to_string().contains("a digital input"), "{error}");
     assert!(matches!(
         edit("{", "ocpp/uri", &json!("")),
         Err(ConfigError::Syntax { .. })

@@ -291,6 +291,56 @@ fn an_rcd_test_that_proves_nothing_is_refused() {
     assert!(Customer::parse(&times(false, 400, 810, 410)).is_ok());
 }
 
+// covers: EMG-010, CFG-019
+#[test]
+fn a_function_in_use_has_a_digital_line_of_its_own() {
+    let file = |port: Value| json!({ "ports": [port] }).to_string();
+    let emergency = |gpio| json!({ "enable": true, "gpio": gpio });
+    for gpio in DIGITAL_INPUTS {
+        let port = json!({ "emergency_alarm": emergency(gpio) });
+        assert_eq!(read(&file(port)).0.port().emergency_alarm.gpio, gpio);
+    }
+    for (port, named) in [
+        (
+            json!({ "emergency_alarm": emergency(84) }),
+            "emergency_alarm/gpio is 84, but must be a digital input: 116, 119, 121, 122, 123, 124",
+        ),
+        (
+            json!({ "rcd_monitor": { "enable": true, "gpio": 0 } }),
+            "rcd_monitor/gpio is 0",
+        ),
+        (
+            json!({ "rcd_monitor": { "enable": true, "test_gpio": 76 } }),
+            "rcd_monitor/test_gpio is 76, but must be a digital output: 84, 85, 86, 87, 88, 89",
+        ),
+        (
+            json!({ "user_authentication": "key-switch", "key_switch": { "gpio": 87 } }),
+            "key_switch/gpio is 87",
+        ),
+        (
+            json!({ "emergency_alarm": emergency(122), "rcd_monitor": { "enable": true } }),
+            "rcd_monitor/gpio is 122, but must be another line than that of \
+             ports[0]/emergency_alarm/gpio",
+        ),
+        (
+            json!({ "emergency_alarm": emergency(124), "user_authentication": "key-switch" }),
+            "key_switch/gpio is 124, but must be another line than that of \
+             ports[0]/emergency_alarm/gpio",
+        ),
+    ] {
+        let refusal = refusal(&file(port));
+        assert!(refusal.contains(named), "{refusal}");
+    }
+    // A function that is off has no line.
+    for port in [
+        json!({ "emergency_alarm": { "gpio": 0 }, "rcd_monitor": { "gpio": 0, "test_gpio": 0 },
+                "key_switch": { "gpio": 0 } }),
+        json!({ "rcd_monitor": { "enable": true, "test_gpio": -1 } }),
+    ] {
+        read(&file(port));
+    }
+}
+
 #[test]
 fn a_protection_is_never_switched_off_by_a_wrong_value() {
     for wrong in [

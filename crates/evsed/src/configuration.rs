@@ -36,8 +36,8 @@ pub(crate) fn board(customer: &Customer, config: &Config, used: DigitalLines) ->
     }
 }
 
-/// What the machine is configured with, but for the grid's limit: none until the
-/// [rotary switch](grid_limit) is read. Takes the lines of the enabled functions.
+/// What the machine is configured with, but for the grid's limit and phases: none until
+/// the [rotary switch](connect_grid) is read. Takes the lines of the enabled functions.
 ///
 /// # Errors
 /// When a value of customer.json has no counterpart, or two functions one line.
@@ -59,7 +59,6 @@ pub(crate) fn machine(customer: &Customer, lines: &mut Lines) -> Result<Config, 
     Ok(Config {
         connection,
         evse_limit: Amperes::new(port.evse_current_limit),
-        // Nothing until the rotary switch is read, see `connect_grid`.
         grid_limit: Amperes::ZERO,
         failsafe: u32::try_from(port.failsafe_current_limit)
             .ok()
@@ -69,7 +68,7 @@ pub(crate) fn machine(customer: &Customer, lines: &mut Lines) -> Result<Config, 
         always_accept_state_d: port.always_accept_cp_state_d,
         rcd: rcd(port, lines)?,
         emergency: emergency(port, lines)?,
-        relay_2: second_relay(port, PhaseCount::One),
+        relay_2: SecondRelay::Ventilation(Ventilation::NONE),
         wake_up: WakeUp {
             after_authorization: port.force_wake_up,
             after_timeout: port.wake_up_after_timeout,
@@ -267,6 +266,8 @@ const fn is_high(polarity: Polarity) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use evse_core::{DigitalInputs, DigitalOutputs};
+
     use super::*;
 
     fn port(settings: &str) -> Port {
@@ -333,6 +334,87 @@ mod tests {
         );
     }
 
+    // covers: CP-022, CP-023, CP-024, VENT-010, CON-003, CON-004, CON-005
+    #[test]
+    fn a_key_of_the_port_moves_its_own_setting_and_no_other() {
+        let machine = |settings: &str| {
+            let text = format!(r#"{{"ports": [{{{settings}}}]}}"#);
+            let (customer, _) = Customer::parse(&text).unwrap();
+            machine(&customer, &mut Lines::default()).unwrap()
+        };
+        let factory = machine("");
+        let asleep = WakeUp {
+            after_authorization: false,
+            after_timeout: false,
+        };
+        assert_eq!(factory.wake_up, asleep);
+        assert!(!factory.always_accept_state_d);
+        let expected = [
+            (
+                r#""force_wake_up": true"#,
+                Config {
+                    wake_up: WakeUp {
+                        after_authorization: true,
+                        ..asleep
+                    },
+                    ..factory
+                },
+            ),
+            (
+                r#""wake_up_after_timeout": true"#,
+                Config {
+                    wake_up: WakeUp {
+                        after_timeout: true,
+                        ..asleep
+                    },
+                    ..factory
+                },
+            ),
+            (
+                r#""always_accept_cp_state_d": true"#,
+                Config {
+                    always_accept_state_d: true,
+                    ..factory
+                },
+            ),
+        ];
+        for (settings, expected) in expected {
+            assert_eq!(machine(settings), expected, "{settings}");
+        }
+        for (word, contactor_feedback) in [
+            ("no", Feedback::NormallyOpen),
+            ("nc", Feedback::NormallyClosed),
+            ("none", Feedback::None),
+        ] {
+            let settings = format!(r#""contactor": {{"feedback_type": "{word}"}}"#);
+            let expected = Config {
+                contactor_feedback,
+                ..factory
+            };
+            assert_eq!(machine(&settings), expected, "{word}");
+        }
+    }
+
+    // covers: CFG-014
+    #[test]
+    fn the_board_gets_the_threshold_the_lines_in_use_and_their_rest() {
+        let text = r#"{
+            "io": {"digital_input_threshold_voltage": 9000},
+            "ports": [{"rcd_monitor": {"enable": true, "test_gpio_polarity": "active_low"}}]
+        }"#;
+        let (customer, _) = Customer::parse(text).unwrap();
+        let mut lines = Lines::default();
+        let config = machine(&customer, &mut lines).unwrap();
+        let board = board(&customer, &config, lines.used());
+        assert_eq!(board.digital_input_threshold, Millivolts(9_000));
+        let digital = DigitalLines {
+            inputs: DigitalInputs(0b00_0010),
+            outputs: DigitalOutputs(0b00_1000),
+            resting: DigitalOutputs(0b00_1000),
+        };
+        assert_eq!(board.digital, digital);
+    }
+
     // covers: RCD-002, RCD-003
     #[test]
     fn there_can_be_monitoring_without_a_test_but_no_test_without_monitoring() {
@@ -341,7 +423,7 @@ mod tests {
         assert_eq!(rcd.test, None);
     }
 
-    // covers: EMG-001, EMG-002, EMG-007
+    // covers: EMG-001, EMG-002, EMG-007, EMG-010
     #[test]
     fn the_polarity_of_the_emergency_input_names_the_alarm() {
         for (settings, expected) in [
@@ -358,7 +440,7 @@ mod tests {
         }
     }
 
-    // covers: AUTH-004
+    // covers: AUTH-003
     #[test]
     fn the_key_switch_has_a_configurable_input() {
         for (settings, expected) in [
@@ -461,7 +543,7 @@ mod tests {
         assert_eq!(smallest_limit(&encoder, &[]), Amperes::ZERO);
     }
 
-    // covers: LIM-004, LIM-025
+    // covers: LIM-025
     #[test]
     fn rotaryencd_json_overrides_a_position() {
         let (encoder, _) = RotaryEncoder::parse(

@@ -167,6 +167,13 @@ impl BlackBox {
         }
     }
 
+    /// The latest events into the log: nobody can ask for them any more.
+    pub(crate) fn log(&self) {
+        for note in &self.latest {
+            tracing::warn!("black box: {note}");
+        }
+    }
+
     /// What was before the latest fault; where there was none, what was until now.
     pub(crate) fn lines(&self) -> EventLines {
         let notes = self.before_fault.as_ref().unwrap_or(&self.latest);

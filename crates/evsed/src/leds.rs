@@ -158,20 +158,21 @@ impl Notices {
         self.complaints.sift(&message.topic, notice)
     }
 
+    /// A swipe and its answer are events: what the broker has kept of them is over.
     fn notice(&self, message: &Message) -> Result<Option<LedNotice>, PayloadError> {
         if let Some(state) = message.on(&FIRMWARE_UPDATE_STATE_ACTUAL) {
             return state.map(|state| Some(LedNotice::Updating(is_updating(state))));
         }
         if let Some(tag) = message.on(&RFID_AUTHORIZATION_REQUEST) {
             return tag.map(|_| {
-                self.cards_are_answered
+                (self.cards_are_answered && !message.retained)
                     .then_some(LedNotice::AuthorizationRequested)
             });
         }
         if let Some(result) = message.on(&AUTHORIZATION_RESULT) {
             return result.map(|result| {
                 let accepted = result == AuthorizationResult::Accepted;
-                Some(LedNotice::AuthorizationAnswered { accepted })
+                (!message.retained).then_some(LedNotice::AuthorizationAnswered { accepted })
             });
         }
         if let Some(reserved) = message.on(&SESSION_RESERVED) {
@@ -380,6 +381,21 @@ mod tests {
             ("port0/session/state", "idle", None),
         ] {
             assert_eq!(notice(topic, payload), expected, "{topic} {payload}");
+        }
+        for (topic, payload, expected) in [
+            ("port0/rfid/authorization_request", tag, None),
+            ("port0/session/authorization_result", "accepted", None),
+            (
+                "port0/session/reserved",
+                "1",
+                Some(LedNotice::Reserved(true)),
+            ),
+        ] {
+            let kept = Message {
+                retained: true,
+                ..message(topic, payload)
+            };
+            assert_eq!(notices.translate(&kept), expected, "{topic} kept");
         }
         let mut free = Notices::new(Authentication::Free);
         let swipe = message("port0/rfid/authorization_request", tag);

@@ -99,6 +99,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                 Report::Note(note) => black_box.keep(note),
                 Report::Ended(reason) => {
                     publications.publish_safe();
+                    black_box.log();
                     return Err(Error::failed("control the board", reason));
                 }
             },
@@ -124,12 +125,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                 }
                 Event::Disconnected => control.request(Request::BrokerLost),
             },
-            _ = heartbeat.tick() => {
-                // systemd hears from us only while the control thread makes progress.
-                if control.has_progressed() {
-                    context.supervisor.alive();
-                }
-            }
+            _ = heartbeat.tick() => control.vouch(|| context.supervisor.alive()),
         }
     }
     control.stop();

@@ -1,7 +1,8 @@
 //! Which function has which digital line: the GPIO numbers of customer.json and
 //! leds.json. A line serves one function or the customer (guide 7.9).
 
-use board::lines::{self, DigitalLines};
+use board::lines::DigitalLines;
+use customer_config::{DIGITAL_INPUTS, DIGITAL_OUTPUTS};
 use daemon_kit::Error;
 use evse_core::{DigitalInput, DigitalInputs, DigitalOutput, DigitalOutputs};
 
@@ -23,8 +24,8 @@ impl Lines {
         gpio: u32,
         active_high: bool,
     ) -> Result<DigitalInput, Error> {
-        let unsuitable = || unsuitable(path, gpio, "inputs", lines::digital_input_numbers());
-        let bit = lines::digital_input_bit(gpio).ok_or_else(unsuitable)?;
+        let unsuitable = || unsuitable(path, gpio, "input", DIGITAL_INPUTS);
+        let bit = bit(gpio, DIGITAL_INPUTS).ok_or_else(unsuitable)?;
         self.take(path, gpio)?;
         self.used.inputs = DigitalInputs(self.used.inputs.0 | 1 << bit);
         DigitalInput::new(bit + 1, active_high).ok_or_else(unsuitable)
@@ -40,8 +41,8 @@ impl Lines {
         gpio: u32,
         active_high: bool,
     ) -> Result<DigitalOutput, Error> {
-        let unsuitable = || unsuitable(path, gpio, "outputs", lines::digital_output_numbers());
-        let bit = lines::digital_output_bit(gpio).ok_or_else(unsuitable)?;
+        let unsuitable = || unsuitable(path, gpio, "output", DIGITAL_OUTPUTS);
+        let bit = bit(gpio, DIGITAL_OUTPUTS).ok_or_else(unsuitable)?;
         self.take(path, gpio)?;
         self.used.outputs = DigitalOutputs(self.used.outputs.0 | 1 << bit);
         DigitalOutput::new(bit + 1, active_high).ok_or_else(unsuitable)
@@ -54,12 +55,11 @@ impl Lines {
 
     fn take(&mut self, path: &str, gpio: u32) -> Result<(), Error> {
         if let Some((_, other)) = self.taken.iter().find(|(taken, _)| *taken == gpio) {
-            let line = lines::name_of_legacy_number(gpio).unwrap_or_default();
             return Err(Error::Configuration(format!(
-                "{other} and {path} both name GPIO {gpio} ({line}): a line has one function; \
+                "{other} and {path} both name GPIO {gpio}: a line has one function; \
                  inputs are {}, outputs {}",
-                shown(lines::digital_input_numbers()),
-                shown(lines::digital_output_numbers())
+                shown(DIGITAL_INPUTS),
+                shown(DIGITAL_OUTPUTS)
             )));
         }
         self.taken.push((gpio, path.to_owned()));
@@ -67,11 +67,17 @@ impl Lines {
     }
 }
 
+/// The place of `gpio` among the numbers of lines 1 to 6.
+fn bit(gpio: u32, numbers: [u32; 6]) -> Option<u8> {
+    (0..)
+        .zip(numbers)
+        .find_map(|(bit, number)| (number == gpio).then_some(bit))
+}
+
 fn unsuitable(path: &str, gpio: u32, kind: &str, allowed: [u32; 6]) -> Error {
-    let line = lines::name_of_legacy_number(gpio).unwrap_or("no line of the board");
+    let allowed = shown(allowed);
     Error::Configuration(format!(
-        "{path} {gpio} is {line}; the digital {kind} are {}",
-        shown(allowed)
+        "{path} {gpio} is no digital {kind}; they are {allowed}"
     ))
 }
 
@@ -87,7 +93,7 @@ mod tests {
     const EMERGENCY: &str = "ports[0]/emergency_alarm/gpio";
     const RCD: &str = "ports[0]/rcd_monitor/gpio";
 
-    // covers: EMG-002, EMG-010
+    // covers: EMG-002
     #[test]
     fn a_line_is_found_by_its_gpio_number() {
         let mut lines = Lines::default();
@@ -124,8 +130,8 @@ mod tests {
         let error = Lines::default().output("leds[0]/gpios[0]", 76, true);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "configuration: leds[0]/gpios[0] 76 is RELAY_1_ENABLE; \
-             the digital outputs are 84, 85, 86, 87, 88, 89"
+            "configuration: leds[0]/gpios[0] 76 is no digital output; \
+             they are 84, 85, 86, 87, 88, 89"
         );
     }
 }

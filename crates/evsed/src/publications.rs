@@ -23,7 +23,7 @@ pub(crate) struct Publications {
 }
 
 impl Publications {
-    /// Publishes what never changes: ratings, version.
+    /// Publishes what never changes: ratings, equipment.
     pub(crate) fn new(bus: Publisher, config: &Config) -> Self {
         bus.publish(
             &topics::EVSE_GRID_CURRENT_LIMIT_ACTUAL,
@@ -37,9 +37,6 @@ impl Publications {
             &topics::CHARGE_INIT_PROTOCOL,
             &topics::ChargeProtocol::Iec61851,
         );
-        // The guide's sign that the charging software is operational (15.5.2).
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        bus.publish(&topics::GLOBAL_VERSION_CHARGING_SOFTWARE, &version);
         let is_tested = config.rcd.is_some_and(|rcd| rcd.test.is_some());
         bus.publish(&topics::RCD_FEEDBACK_AVAILABLE, &config.rcd.is_some());
         bus.publish(&topics::RCD_TEST_AVAILABLE, &is_tested);
@@ -150,6 +147,12 @@ impl Publications {
         });
         self.condition(Turn::Ends, before, status, &topics::EVSE_FAULT, fault);
         self.publish_causes(Turn::Ends, before, status, tested);
+        if before.is_none() {
+            // The guide's sign that the charging software is operational (15.5.2).
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            self.bus
+                .publish(&topics::GLOBAL_VERSION_CHARGING_SOFTWARE, &version);
+        }
         log_change(before, status);
         true
     }
@@ -211,14 +214,29 @@ impl Publications {
         self.bus.publish(&topics::RCD_ERROR, &error);
     }
 
-    /// What holds once the process is gone (guide 15.13 table 70).
+    /// What holds once the process is gone (guide 15.13 table 70). Nobody measures then:
+    /// what was sensed last would read like a welded contactor until the next start.
     pub(crate) fn publish_safe(&self) {
-        if self
-            .last
-            .is_some_and(|(last, _)| last.ventilation.target.is_some())
-        {
-            self.bus.publish(&topics::VENTILATION_STATE_TARGET, &false);
+        if let Some((last, _)) = &self.last {
+            if last.ventilation.target.is_some() {
+                self.bus.publish(&topics::VENTILATION_STATE_TARGET, &false);
+            }
+            if last.ventilation.actual.is_some() {
+                self.bus.publish(&topics::VENTILATION_STATE_ACTUAL, &false);
+            }
+            if last.phases.is_some() {
+                self.bus.publish(&topics::EVSE_PHASE_ACTUAL, &phases(None));
+            }
         }
+        // The pilot rests at -12 V.
+        self.bus
+            .publish(&topics::CHARGE_CP_STATUS, &topics::CpState::F);
+        self.bus.publish(&topics::CHARGE_PLUG_STATUS, &plug(None));
+        self.bus.publish(&topics::CONTACTOR_STATE_ACTUAL, &false);
+        self.bus.publish(
+            &topics::CHARGE_CONTACTOR_STATUS,
+            &contactor(ContactorPosition::Unknown),
+        );
         self.bus.publish(&topics::PLUG_LOCK, &false);
         let zero = duty(PilotOutput::Duty(DutyCycle::ZERO));
         self.bus.publish(&topics::CONTACTOR_STATE_TARGET, &false);
@@ -309,9 +327,12 @@ fn cable(limit: Option<Amperes>) -> WholeCurrentLimit {
     })
 }
 
+/// A limit below 6 A is a limit of 0 (guide 15.16 table 74).
 fn offered(status: &Status) -> OfferedCurrent {
+    let limit = status.offered_limit;
+    let is_offered = limit >= Amperes::MINIMUM_OFFER;
     OfferedCurrent {
-        deciamperes: status.offered_limit.deci(),
+        deciamperes: if is_offered { limit.deci() } else { 0 },
     }
 }
 

@@ -11,7 +11,8 @@ pub mod sensors;
 pub mod vehicle;
 
 use board::electrics::{AdcCounts, SensorFault};
-use board::lines::{InputLevels, InputLine, OutputLevels, OutputLine};
+pub use board::lines::OutputLine;
+use board::lines::{InputLevels, InputLine, OutputLevels};
 
 use crate::Readings;
 use crate::edges::{EdgeLog, Signal};

@@ -223,16 +223,17 @@ fn daemons(report: &Report) -> String {
     let transactions = report.plan.transactions.max(1) as u64;
     let mut text = format!(
         "## Each daemon\n\n\
-         | daemon | PSS KiB | RSS KiB | CPU idle | CPU charging | written idle, {seconds} s \
-         | written charging, {seconds} s | written per transaction | stripped, host kB \
-         | stripped, armv7 kB |\n|---|---|---|---|---|---|---|---|---|---|\n"
+         | daemon | PSS idle KiB | PSS charging KiB | RSS idle KiB | CPU idle | CPU charging \
+         | written idle, {seconds} s | written charging, {seconds} s | written per transaction \
+         | stripped, host kB | stripped, armv7 kB |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
     );
     for (index, daemon) in DAEMONS.iter().enumerate() {
         let Memory { pss, rss, .. } = report.memory[index];
+        let charging_pss = report.memory_after[index].pss;
         let (idle, charging) = (&report.idle[index], &report.charging[index]);
         let armv7 = report.sizes.armv7.as_ref();
         text += &format!(
-            "| {daemon} | {pss} | {rss} | {:.2} % | {:.2} % | {} B | {} B | {} B | {} | {} |\n",
+            "| {daemon} | {pss} | {charging_pss} | {rss} | {:.2} % | {:.2} % | {} B | {} B | {} B | {} | {} |\n",
             percent(idle, report),
             percent(charging, report),
             idle.written,
@@ -371,7 +372,7 @@ mod tests {
             },
             starts: samples,
             memory: memory.into(),
-            memory_after: memory.into(),
+            memory_after: memory.map(|idle| Memory { pss: 1536, ..idle }).into(),
             idle: used.into(),
             charging: used.into(),
             transactions: used.into(),
@@ -410,6 +411,15 @@ mod tests {
         assert!(
             cpu.contains("| 3.00 % of a core of this host | 30 s | open"),
             "{cpu}"
+        );
+    }
+
+    #[test]
+    fn each_daemon_has_its_memory_idle_and_charging() {
+        let evsed = row("evsed ");
+        assert!(
+            evsed.starts_with("| evsed | 1024 | 1536 | 2048 | 0.50 % |"),
+            "{evsed}"
         );
     }
 

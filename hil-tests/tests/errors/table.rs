@@ -164,11 +164,7 @@ impl Station {
     /// error. Where the machine that runs the tests was too slow for the control thread, that
     /// is an error of its own, which `mark` of the observer finds.
     pub fn expect_no_report_but(&self, mark: usize, code: &str, vendor_code: &str) {
-        let stalls = ["control_stalled", "sensor_failure"];
-        let told = self.bench.observer.since(mark);
-        let stalled = told
-            .iter()
-            .any(|seen| seen.topic == FAULT && stalls.contains(&seen.payload.as_str()));
+        let stalled = self.bench.observer.has_stalled(mark, Duration::ZERO);
         let others: Vec<_> = self
             .central
             .calls("StatusNotification")

@@ -116,7 +116,8 @@ pub const HARDWARE: &[Key] = &[
         .over_ocpp()
         .means("The emergency input is monitored", TABLE_47),
     gpio("ports[0]/emergency_alarm/gpio", 121).means(
-        "Linux GPIO number of the emergency input; 121 is DIG_IN_1",
+        "Linux GPIO number of the emergency input: a digital input that nothing else uses; \
+             121 is DIG_IN_1",
         TABLE_47,
     ),
     polarity("ports[0]/emergency_alarm/polarity").means("Level of the alarm", TABLE_47),
@@ -125,7 +126,8 @@ pub const HARDWARE: &[Key] = &[
         .over_ocpp()
         .means("The residual current device is monitored", TABLE_47),
     gpio("ports[0]/rcd_monitor/gpio", 122).means(
-        "Linux GPIO number of the feedback; 122 is DIG_IN_2",
+        "Linux GPIO number of the feedback: a digital input that nothing else uses; \
+             122 is DIG_IN_2",
         TABLE_47,
     ),
     polarity("ports[0]/rcd_monitor/polarity").means(
@@ -136,8 +138,8 @@ pub const HARDWARE: &[Key] = &[
     Key::special("ports[0]/rcd_monitor/test_gpio", -1, 0, LAST_GPIO, 87)
         .over_ocpp()
         .means(
-            "Linux GPIO number that triggers the self test; 87 is PUSH_PULL_OUT_4, \
-             -1: no self test",
+            "Linux GPIO number that triggers the self test: a digital output that \
+             nothing else uses; 87 is PUSH_PULL_OUT_4, -1: no self test",
             TABLE_47,
         ),
     Key::choice(
@@ -170,7 +172,8 @@ pub const HARDWARE: &[Key] = &[
             "guide 14.1 table 47, 15.15.4",
         ),
     gpio("ports[0]/key_switch/gpio", 124).means(
-        "Linux GPIO number of the key switch that authorises; 124 is DIG_IN_3",
+        "Linux GPIO number of the key switch that authorises: a digital input that \
+             nothing else uses; 124 is DIG_IN_3",
         MODE3,
     ),
     polarity("ports[0]/key_switch/polarity").means("Level that allows charging", MODE3),

@@ -58,7 +58,8 @@ impl Default for RotarySwitch {
 impl RotarySwitch {
     /// The four contacts, one bit each, `1` is on.
     pub(crate) fn contacts(self, now_us: u64) -> u8 {
-        const CHATTER_US: u64 = 2000;
+        // Slower than a round of measurements, so that a few readings see both.
+        const CHATTER_US: u64 = 7000;
         match self {
             Self::At(position) => position & 0xF,
             Self::Between(position) if (now_us / CHATTER_US).is_multiple_of(2) => position & 0xF,

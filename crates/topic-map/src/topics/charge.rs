@@ -15,7 +15,8 @@ topics! {
         )
         .named("TOPIC_CHARGE_INIT_PROTOCOL");
 
-    /// Initialisation phase: SLAC to PaymentDetails.
+    /// Initialisation phase: SLAC to PaymentDetails. Not published yet: nobody speaks
+    /// ISO 15118.
     CHARGE_INIT_STATUS: Topic<PhaseStatus> =
         TopicInfo::state(
             "port0/ci/charge/init/status",
@@ -24,7 +25,7 @@ topics! {
         )
         .named("TOPIC_CHARGE_INIT_STATUS");
 
-    /// Authentication phase.
+    /// Authentication phase. Not published yet, as `init/status`.
     CHARGE_AUTH_STATUS: Topic<PhaseStatus> =
         TopicInfo::state(
             "port0/ci/charge/auth/status",
@@ -33,7 +34,7 @@ topics! {
         )
         .named("TOPIC_CHARGE_AUTH_STATUS");
 
-    /// ChargeParameterDiscovery phase.
+    /// ChargeParameterDiscovery phase. Not published yet, as `init/status`.
     CHARGE_PARAMETER_STATUS: Topic<PhaseStatus> =
         TopicInfo::state(
             "port0/ci/charge/parameter/status",
@@ -42,7 +43,8 @@ topics! {
         )
         .named("TOPIC_CHARGE_PARAMETER_STATUS");
 
-    /// Charge phase: PowerDelivery, ChargingStatus, MeteringReceipt.
+    /// Charge phase: PowerDelivery, ChargingStatus, MeteringReceipt. Not published yet, as
+    /// `init/status`.
     CHARGE_CHARGE_STATUS: Topic<PhaseStatus> =
         TopicInfo::state(
             "port0/ci/charge/charge/status",
@@ -69,7 +71,7 @@ topics! {
         )
         .named("TOPIC_CHARGE_PWM_STATUS");
 
-    /// 1: TCP connection between EV and station.
+    /// 1: TCP connection between EV and station. Not published yet, as `init/status`.
     CHARGE_TCP_STATUS: Topic<bool> =
         TopicInfo::state(
             "port0/ci/charge/tcp/status",

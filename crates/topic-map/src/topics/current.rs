@@ -49,7 +49,8 @@ topics! {
         )
         .named("TOPIC_GLOBAL_DYN_CURRENT_LIMIT");
 
-    /// Minimum of all limits in A; published each time a limit arrives, changed or not.
+    /// Minimum of all limits in A, 0.0 where that is below 6 A and nothing is offered;
+    /// published each time a limit arrives, changed or not.
     EVSE_BASIC_OFFERED_CURRENT_LIMIT: Topic<OfferedCurrent> =
         TopicInfo::state(
             "port0/ci/evse/basic/offered_current_limit",

@@ -39,7 +39,7 @@ topics! {
         TopicInfo::event("port0/session/black_box/request", Publisher::Customer, SOURCE);
 
     /// What happened before the latest fault or, where there was none, until now: at most 200
-    /// lines, oldest first.
+    /// lines, oldest first. When evsed ends because the board fails, they are in its log.
     BLACK_BOX: Topic<EventLines> =
         TopicInfo::event("port0/session/black_box", Publisher::Daemon("evsed"), SOURCE);
 
