@@ -197,8 +197,8 @@ fn mutated_frames_on_a_socket_are_answered_in_time_and_end_nothing() {
         match &due {
             Due::Silence => {}
             // Answered when the lock has spoken, which it doesn't here.
-            Due::Answer(_) if text.contains("UnlockConnector") => owed += 1,
-            Due::Error(id, _) | Due::Answer(id) => {
+            Due::Answer(..) if text.contains("UnlockConnector") => owed += 1,
+            Due::Error(id, _) | Due::Answer(id, _) => {
                 let (mut answer, took) = central.answer(id);
                 while !is_right(&due, &answer) && owed > 0 {
                     owed -= 1;
