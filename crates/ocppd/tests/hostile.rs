@@ -215,7 +215,7 @@ fn mutated_frames_on_a_socket_are_answered_in_time_and_end_nothing() {
             41 => bench.mqtt.tag("04A1B2C3D4"),
             _ => {}
         }
-        if round == frames / 4 {
+        if round == frames / 2 {
             before = memory(&bench);
         }
     }
