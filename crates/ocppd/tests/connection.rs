@@ -99,6 +99,22 @@ fn a_central_system_that_refuses_is_tried_less_and_less() {
     }
 }
 
+#[test]
+fn a_central_system_that_closes_right_after_the_handshake_is_tried_less_and_less() {
+    let central = central();
+    let _bench = Bench::start(&format!("{}/CP1", central.uri()), json!({}));
+    central.wait_connected(SOON).unwrap();
+    let started = Instant::now();
+    for _ in 0..3 {
+        central.drop_connection();
+        central.wait_connected(SOON).unwrap();
+    }
+    assert!(
+        started.elapsed() > Duration::from_millis(3_400),
+        "half of 1 s, of 2 s and of 4 s at least"
+    );
+}
+
 // covers: OC-003, OC-004, OC-006
 #[test]
 fn pings_go_both_ways_and_a_hung_peer_is_left() {

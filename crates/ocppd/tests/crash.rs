@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use simulator::central_system::CentralSystem;
 use support::{Bench, SOON, central, until, until_within};
 
+const PERMISSION: &str = "port0/session/authorization_status";
+
 /// What the central system heard, a repetition under the same message id once.
 struct Heard {
     starts: BTreeMap<String, (Option<i64>, Value)>,
@@ -168,6 +170,10 @@ fn killed_again_and_again() {
         )
         .unwrap();
     let mut energy = 1_000.0;
+    // New users who were seen to be permitted while the EV was there.
+    let mut begun: Vec<String> = Vec::new();
+    let mut is_free = true;
+    let mut tag = String::new();
     for number in 0..kills {
         let online = dice.below(3) > 0;
         if online {
@@ -177,14 +183,14 @@ fn killed_again_and_again() {
         }
         // Once it has published, it listens too.
         until("ocppd listens", || {
-            !bench
-                .mqtt
-                .history("port0/session/authorization_status")
-                .is_empty()
+            !bench.mqtt.history(PERMISSION).is_empty()
         });
         bench.mqtt.station("connected", "B");
         pass(&bench, &mut energy, dice.below(150));
-        bench.mqtt.tag("04A1B2C3D4");
+        if is_free {
+            tag = format!("04A1B2{number:04X}");
+        }
+        bench.mqtt.tag(&tag);
         pass(&bench, &mut energy, dice.below(100));
         bench.mqtt.station("charging", "C");
         pass(&bench, &mut energy, dice.below(100));
@@ -193,7 +199,13 @@ fn killed_again_and_again() {
             let _ = central.send_raw(&change(&mut dice, number));
             pass(&bench, &mut energy, dice.below(20));
         }
-        if dice.below(2) == 0 {
+        // What permits is stored first: such a transaction can't be lost.
+        let permitted = bench.mqtt.history(PERMISSION).contains(&"1".to_owned());
+        if is_free && permitted {
+            begun.push(tag.clone());
+        }
+        is_free = dice.below(2) == 0;
+        if is_free {
             bench.mqtt.station("idle", "A");
             pass(&bench, &mut energy, dice.below(50));
         }
@@ -216,13 +228,18 @@ fn killed_again_and_again() {
     );
     let heard = heard(&central);
     assert!(
-        heard.starts.len() as u64 > kills / 4,
-        "too few transactions to mean anything: {}",
-        heard.starts.len()
+        begun.len() as u64 > kills / 10,
+        "too few transactions to mean anything: {begun:?}"
     );
+    for tag in &begun {
+        let is_told = heard
+            .starts
+            .values()
+            .any(|(_, start)| start["idTag"] == *tag);
+        assert!(is_told, "the transaction of {tag} is lost");
+    }
     assert_eq!(heard.stops.len(), heard.starts.len());
     for (given, start) in heard.starts.values() {
-        assert_eq!(start["idTag"], "04A1B2C3D4");
         let given = given.expect("each start was answered");
         let stops: Vec<&Value> = heard
             .stops

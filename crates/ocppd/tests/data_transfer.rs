@@ -125,6 +125,11 @@ fn customer_software_talks_to_the_central_system() {
         json!([3, id, {"status": "Accepted", "data": data}])
     );
     assert_eq!(central.calls("DataTransfer"), [request[3].clone()]);
+    let nameless = ask(&bench, "a b", &request.to_string());
+    assert_eq!(
+        (&nameless[2], &nameless[3]),
+        (&json!("GenericError"), &json!("register the service first"))
+    );
 
     central.answer(
         "DataTransfer",

@@ -149,8 +149,17 @@ impl Bench {
     }
 
     /// From the next run on no file grows above `blocks` of 512 bytes, as on a full disk.
-    pub fn limit_files(&mut self, blocks: Option<u32>) {
-        self.largest_file = blocks;
+    pub fn limit_files(&mut self, blocks: u32) {
+        self.largest_file = Some(blocks);
+    }
+
+    /// There is room again for the running process.
+    pub fn lift_file_limit(&mut self) {
+        self.largest_file = None;
+        let id = self.id().to_string();
+        let mut command = Command::new("prlimit");
+        let lifted = command.args(["--pid", &id, "--fsize=unlimited"]).status();
+        assert!(lifted.unwrap().success());
     }
 
     fn command(&self) -> Command {
@@ -160,7 +169,7 @@ impl Bench {
         };
         let mut command = Command::new("sh");
         // The write fails; the signal that comes with it is not for a daemon.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let script = format!("trap '' XFSZ; ulimit -Sf {blocks}; exec \"$@\"");
         command.args(["-c", &script, "sh", ocppd]);
         command
     }

@@ -1,6 +1,10 @@
 //! Frames of a hostile central system: right ones with something wrong in them. Also
 //! used by the tests of ocppd.
 
+#[path = "payloads.rs"]
+mod payloads;
+
+use payloads::Faults;
 use serde_json::Value;
 
 /// Reproducible pseudo-random numbers (xorshift).
@@ -84,7 +88,11 @@ pub fn mutated(dice: &mut Dice) -> String {
                 bytes.splice(place..place, splinter.bytes());
             }
             _ => {
-                // A whole value for another: stays JSON more often than not.
+                // The whole value of a field for another: stays JSON more often than not.
+                let colons = (0..bytes.len()).filter(|place| bytes[*place] == b':');
+                let colons: Vec<usize> = colons.collect();
+                let field = dice.below(colons.len().max(1));
+                let place = colons.get(field).map_or(place, |colon| colon + 1);
                 let rest = &bytes[place..];
                 let end = rest
                     .iter()
@@ -98,36 +106,6 @@ pub fn mutated(dice: &mut Dice) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// All calls of OCPP 1.6 and its security extension that a station may get.
-const ACTIONS: [&str; 26] = [
-    "CancelReservation",
-    "CertificateSigned",
-    "ChangeAvailability",
-    "ChangeConfiguration",
-    "ClearCache",
-    "ClearChargingProfile",
-    "DataTransfer",
-    "DeleteCertificate",
-    "ExtendedTriggerMessage",
-    "GetCompositeSchedule",
-    "GetConfiguration",
-    "GetDiagnostics",
-    "GetInstalledCertificateIds",
-    "GetLocalListVersion",
-    "GetLog",
-    "InstallCertificate",
-    "RemoteStartTransaction",
-    "RemoteStopTransaction",
-    "ReserveNow",
-    "Reset",
-    "SendLocalList",
-    "SetChargingProfile",
-    "SignedUpdateFirmware",
-    "TriggerMessage",
-    "UnlockConnector",
-    "UpdateFirmware",
-];
-
 /// What is right to say to a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
@@ -135,8 +113,8 @@ pub enum Due {
     Silence,
     /// A CALLERROR of this code to this message id.
     Error(String, &'static str),
-    /// A result, or an error about the payload, to this message id.
-    Answer(String),
+    /// A result, or an error about the payload where that is wrong, to this message id.
+    Answer(String, Faults),
 }
 
 /// What is right to say to `text`.
@@ -151,31 +129,23 @@ pub fn due(text: &str) -> Due {
     };
     let id = id.to_owned();
     match (part(2), part(3), parts.len()) {
-        (Value::String(action), Value::Object(_), 4) if ACTIONS.contains(&action.as_str()) => {
-            Due::Answer(id)
-        }
-        (Value::String(_), Value::Object(_), 4) => Due::Error(id, "NotImplemented"),
+        (Value::String(action), Value::Object(payload), 4) => match Faults::of(action, payload) {
+            Some(faults) => Due::Answer(id, faults),
+            None => Due::Error(id, "NotImplemented"),
+        },
         _ => Due::Error(id, "FormationViolation"),
     }
 }
 
 /// Whether `frame` is what is due.
 pub fn is_right(due: &Due, frame: &Value) -> bool {
-    const ABOUT_THE_PAYLOAD: [&str; 6] = [
-        "FormationViolation",
-        "PropertyConstraintViolation",
-        "TypeConstraintViolation",
-        "OccurenceConstraintViolation",
-        "NotImplemented",
-        "NotSupported",
-    ];
-    let code = frame[2].as_str();
+    let code = frame[2].as_str().unwrap_or_default();
     match (due, frame[0].as_i64()) {
-        (Due::Answer(id), Some(3)) => frame[1] == **id && frame[2]["status"] != "",
-        (Due::Answer(id), Some(4)) => {
-            frame[1] == **id && code.is_some_and(|code| ABOUT_THE_PAYLOAD.contains(&code))
+        (Due::Answer(id, faults), Some(3)) => {
+            frame[1] == **id && frame[2]["status"] != "" && faults.are_none()
         }
-        (Due::Error(id, wanted), Some(4)) => frame[1] == **id && code == Some(*wanted),
+        (Due::Answer(id, faults), Some(4)) => frame[1] == **id && faults.include(code),
+        (Due::Error(id, wanted), Some(4)) => frame[1] == **id && code == *wanted,
         _ => false,
     }
 }
