@@ -52,6 +52,44 @@ fn a_station_without_a_vendor_is_told_with_one() {
     assert_eq!(told(&central, "vendorId"), "mode3");
 }
 
+/// `guide_keys.csv` holds the guide's table 6 and what else the overview of OCPP lists, and beside
+/// that what this station tells, with the reason where it differs. `-`: no such key.
+// covers: OC-021
+#[test]
+fn every_key_of_the_guide_is_told_with_access_and_value() {
+    let central = central();
+    let uri = format!("{}/CP1", central.uri());
+    let as_shipped = json!({"AllowOfflineTxForUnknownId": false});
+    let _bench = Bench::start(&uri, as_shipped);
+    central
+        .wait_for("BootNotification", |_| true, SOON)
+        .unwrap();
+    // Its answer sets HeartbeatInterval.
+    until("the boot is answered", || {
+        told(&central, "HeartbeatInterval") == "300"
+    });
+    let all = central.call("GetConfiguration", json!({}), SOON).unwrap();
+    let all = all["configurationKey"].as_array().unwrap();
+    let mut guide = 0;
+    for row in include_str!("data/guide_keys.csv").lines().skip(1) {
+        let columns: Vec<&str> = row.split(';').collect();
+        let [key, source, access, default, our_access, ours, why] = columns[..] else {
+            panic!("seven columns: {row}")
+        };
+        guide += usize::from(source == "guide");
+        let differs = (access, default) != (our_access, ours);
+        assert_eq!(differs, !why.is_empty(), "{row}");
+        let mut entries = all.iter().filter(|entry| entry["key"] == key);
+        let expected = (our_access != "-").then(|| {
+            let value = if ours == "*" { &uri } else { ours };
+            json!({"key": key, "readonly": our_access == "R", "value": value})
+        });
+        assert_eq!(entries.next(), expected.as_ref(), "{row}");
+        assert_eq!(entries.next(), None, "{key} twice");
+    }
+    assert_eq!(guide, 47);
+}
+
 // covers: OC-026, OC-027, CFG-011, CFG-017
 #[test]
 fn keys_are_kept_in_customer_json() {
