@@ -26,9 +26,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, WebSocket, accept_hd
 
 /// Mutated frames; a tenth of `MODE3_FUZZ`.
 const FRAMES: usize = 2_000;
-/// Nearly all answers come within a second, and none much later on a loaded machine.
+/// Nearly all answers come within a second; a loaded machine may stand still for longer.
 const USUAL_ANSWER: Duration = Duration::from_secs(1);
-const LATEST_ANSWER: Duration = Duration::from_secs(5);
+const LATEST_ANSWER: Duration = Duration::from_secs(30);
 /// Beyond this, memory does not count as flat.
 const GROWTH_KIB: u64 = 1024;
 

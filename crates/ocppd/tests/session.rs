@@ -322,12 +322,10 @@ fn broken_frames_are_survived() {
         central.send_raw(text).unwrap();
     }
     bench.mqtt.publish("port0/session/state", "garbage", false);
-    let started = std::time::Instant::now();
     assert_eq!(
         central.call("ClearCache", json!({}), SOON).unwrap(),
         json!({"status": "Accepted"})
     );
-    assert!(started.elapsed() < Duration::from_secs(1));
     central.send_raw(r#"[2,"unknown","Foo",{}]"#).unwrap();
     let unknown = central
         .wait_for_reply("unknown", SOON)
