@@ -163,7 +163,7 @@ fn an_offline_transaction_is_delivered_in_order_afterwards() {
     assert_eq!(order, ["StartTransaction", "StopTransaction"]);
 }
 
-// covers: OC-021, OC-022, OC-023, OC-046, OC-047, OC-048
+// covers: OC-022, OC-023, OC-046, OC-047, OC-048
 #[test]
 fn hostile_frames_are_answered_and_the_connection_stays() {
     let central = central_system();

