@@ -6,8 +6,11 @@
     reason = "a test ends where it fails"
 )]
 
+#[path = "strict/administration.rs"]
+mod administration;
+
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use hil_tests::{Bench, LATER, SOON, Settings, StrictCentralSystem, judges, trace_directory};
 use serde_json::{Value, json};
@@ -20,6 +23,10 @@ fn start() -> (StrictCentralSystem, Bench) {
     let central = StrictCentralSystem::start(&trace_directory());
     let settings = Settings::default()
         .with_central_system(&central.uri())
+        .with(
+            "ocpp/csDataTransfers",
+            json!([{ "vendorId": administration::VENDOR, "confirmTimeout": 10 }]),
+        )
         .with(
             "ocpp/MeterValuesSampledData",
             json!(["Energy.Active.Import.Register", "Current.Import", "Voltage"]),
@@ -129,6 +136,8 @@ fn who_may_charge(central: &mut StrictCentralSystem) {
 struct FileServer {
     process: Child,
     location: String,
+    /// It tells of each file, and ends when nobody listens.
+    _told: BufReader<ChildStdout>,
     _folder: tempfile::TempDir,
 }
 
@@ -143,12 +152,12 @@ impl FileServer {
         command.args([script, "http"]).arg(folder.path());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut port = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut port)
-            .unwrap();
+        let mut told = BufReader::new(process.stdout.take().unwrap());
+        told.read_line(&mut port).unwrap();
         Self {
             process,
             location: format!("http://user:se%2Bcret@localhost:{}/", port.trim()),
+            _told: told,
             _folder: folder,
         }
     }
@@ -291,6 +300,9 @@ fn a_strict_central_system_takes_every_frame() {
     everything_else(&mut central);
     who_may_charge(&mut central);
     uploads(&mut central);
+    administration::security(&mut central);
+    administration::data_transfers(&mut central, &bench);
+    administration::firmware(&mut central, &mut bench);
     session_by_tag(&mut central, &bench);
     session_by_remote_start(&mut central, &bench);
     reset(&mut central, &mut bench);
