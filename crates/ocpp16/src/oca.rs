@@ -1,15 +1,20 @@
 //! Signed meter values in the form of the Open Charge Alliance's application note "Signed Meter
 //! Values in OCPP" 1.0 (2025-02-10), sections 3.2.1 and 3.2.2.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// What a meter has signed, as the value of a `SampledValue`: an object as text. `public_key` is
-/// as [`public_key`] has it, empty where it is not sent.
+/// What an OCMF record is signed by that does not say it.
+const OCMF_DEFAULT: &str = "ECDSA-secp256r1-SHA256";
+
+/// An OCMF record as the value of a `SampledValue`: an object as text. `public_key` is as
+/// [`public_key`] has it, empty where it is not sent.
 pub(crate) fn signed_value(record: &str, public_key: &str) -> String {
+    let signature = record.rsplit('|').next().unwrap_or_default();
+    let signature: Value = serde_json::from_str(signature).unwrap_or_default();
+    let says_it = signature.get("SA").is_some();
     json!({
         "signedMeterData": base64(record.as_bytes()),
-        // An OCMF record tells it itself.
-        "signingMethod": "",
+        "signingMethod": if says_it { "" } else { OCMF_DEFAULT },
         "encodingMethod": "OCMF",
         "publicKey": public_key,
     })
@@ -67,6 +72,17 @@ mod tests {
             ("\u{3ff}\u{3fe}>?", "z7/Pvj4/"),
         ] {
             assert_eq!(base64(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_method_is_named_where_the_record_does_not() {
+        for (record, expected) in [
+            (r#"OCMF|{}|{"SD":"00"}"#, "ECDSA-secp256r1-SHA256"),
+            (r#"OCMF|{}|{"SA":"ECDSA-secp192r1-SHA256","SD":"00"}"#, ""),
+        ] {
+            let value: Value = serde_json::from_str(&signed_value(record, "")).unwrap();
+            assert_eq!(value["signingMethod"], expected);
         }
     }
 

@@ -147,7 +147,7 @@ fn signed_values(stop: &Value) -> Vec<Value> {
 fn the_form_of_the_application_note_is_there_for_who_asks() {
     const OCA_KEY: &str = "b2NhOmJhc2UxNjphc24xOjMwNTkzMDEzMDYwNzJhODY0OGNlM2QwMjAxMDYwODJhODY0OGNlM2QwMzAxMDcwMzQyMDAwNGFi";
     let value = |data: &str, key: &str| {
-        json!({"signedMeterData": data, "signingMethod": "", "encodingMethod": "OCMF",
+        json!({"signedMeterData": data, "signingMethod": "ECDSA-secp256r1-SHA256", "encodingMethod": "OCMF",
             "publicKey": key})
     };
     let begin = |key| value("T0NNRnx7ImJlZ2luIjoxfXx7IlNEIjoiMDAifQ==", key);
