@@ -2,7 +2,8 @@
 //
 // It is built on the npm package `ocpp-rpc` in its strict mode, which checks every
 // frame in both directions by schemas of its own. The events and commands are those
-// of interactive.py; each frame that strict mode rejects is a `complaint`.
+// of interactive.py, and `connected` tells the `password` of HTTP Basic, its bytes as
+// hexadecimal digits; each frame that strict mode rejects is a `complaint`.
 //
 // Usage: node strict.js --trace FILE, with MODE3_NODE_JUDGES naming the directory
 // whose node_modules has the package.
@@ -98,7 +99,8 @@ function serve(client, connection) {
     emit(event, { payload: params, ...(transactionId && { transactionId }) });
     return result;
   });
-  emit("connected", { station: client.identity, connection });
+  const password = client.handshake.password?.toString("hex");
+  emit("connected", { station: client.identity, connection, ...(password && { password }) });
 }
 
 // Send the call of one command; its outcome is an event.

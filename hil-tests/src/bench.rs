@@ -143,6 +143,7 @@ impl Bench {
             station,
             directory,
         };
+        bench.boot("first", "A");
         let port = bench.meter.path().to_string_lossy().into_owned();
         bench.write_customer_json(&settings.clone().with("ports[0]/meter/port", port));
         bench
@@ -160,6 +161,13 @@ impl Bench {
         bench.observer.expect("port0/session/state", "idle", SOON);
         bench.expect("port0/metering/meter/available", "1", SOON);
         bench
+    }
+
+    /// What the kernel would tell after a start of the board: its `boot_id` and the slot that
+    /// RAUC started. ocppd reads it at its next start.
+    pub fn boot(&self, id: &str, slot: &str) {
+        self.write_file("proc/sys/kernel/random/boot_id", id);
+        self.write_file("proc/cmdline", &format!("rauc.slot={slot}\n"));
     }
 
     /// Replace customer.json; daemons read it at their next start.
@@ -201,6 +209,8 @@ impl Bench {
             "evsed" => command.arg("--board").arg(self.board()),
             // A reboot of the machine that runs the tests would go too far.
             "ocppd" => command
+                .arg("--proc")
+                .arg(self.path("proc"))
                 .arg("--reboot-command")
                 .arg(format!("touch {}", self.path("rebooted").display())),
             _ => &mut command,

@@ -8,6 +8,8 @@
 #[path = "../../crates/meteringd/tests/support/openssl.rs"]
 mod openssl;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hil_tests::{Bench, LATER, SOON, Settings, trace_directory};
@@ -169,6 +171,40 @@ fn hexadecimal_digits_stand_for_the_same_text() {
             .collect();
         assert_signed_by(&String::from_utf8(bytes).unwrap(), &key);
     }
+}
+
+/// What openssl reads in Base64.
+fn decoded(text: &str) -> String {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["base64", "-d", "-A"]);
+    openssl.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = openssl.spawn().unwrap();
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    String::from_utf8(process.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn the_form_of_the_application_note_has_the_same_text_and_the_key() {
+    let central = central_system();
+    let bench = start(&central);
+    let key = public_key(&central);
+    let change = json!({"key": "SampledDataSignReadings", "value": "true"});
+    let answer = central.call("ChangeConfiguration", change, SOON).unwrap();
+    assert_eq!(answer, json!({"status": "Accepted"}));
+    charge(&bench);
+    bench.unplug();
+    let stop = central
+        .wait_for("StopTransaction", |_| true, LATER)
+        .unwrap();
+    let values = signed_values(&stop).map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    for value in &values {
+        let record = decoded(value["signedMeterData"].as_str().unwrap());
+        assert_signed_by(&record, &key);
+    }
+    let told = values.map(|value| decoded(value["publicKey"].as_str().unwrap()));
+    assert_eq!(told, [String::new(), format!("oca:base16:asn1:{key}")]);
 }
 
 #[test]

@@ -6,6 +6,9 @@
     reason = "a test ends where it fails"
 )]
 
+#[path = "strict/administration.rs"]
+mod administration;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -20,6 +23,10 @@ fn start() -> (StrictCentralSystem, Bench) {
     let central = StrictCentralSystem::start(&trace_directory());
     let settings = Settings::default()
         .with_central_system(&central.uri())
+        .with(
+            "ocpp/csDataTransfers",
+            json!([{ "vendorId": administration::VENDOR, "confirmTimeout": 10 }]),
+        )
         .with(
             "ocpp/MeterValuesSampledData",
             json!(["Energy.Active.Import.Register", "Current.Import", "Voltage"]),
@@ -295,6 +302,9 @@ fn a_strict_central_system_takes_every_frame() {
     everything_else(&mut central);
     who_may_charge(&mut central);
     uploads(&mut central);
+    administration::security(&mut central);
+    administration::data_transfers(&mut central, &bench);
+    administration::firmware(&mut central, &mut bench);
     session_by_tag(&mut central, &bench);
     session_by_remote_start(&mut central, &bench);
     reset(&mut central, &mut bench);

@@ -16,6 +16,7 @@ mod identifiers;
 mod location;
 mod message;
 mod metering;
+mod oca;
 mod profile;
 mod reference;
 mod reservation;

@@ -61,6 +61,9 @@ impl Transaction {
 pub struct SignedValues {
     /// `calibrationLawFormat` was `ocmf,hex` when it began.
     pub hex: bool,
+    /// `SampledDataSignReadings` was set when it began: the form of OCA's application note.
+    #[serde(default)]
+    pub oca: bool,
     /// The record of its begin, as text.
     pub begin: Option<String>,
 }

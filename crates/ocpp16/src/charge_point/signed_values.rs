@@ -14,7 +14,7 @@ use crate::configuration::Key;
 use crate::message::notification::DataTransfer;
 use crate::message::outgoing::{MeterValue, ReadingContext, SampledValue, ValueFormat};
 use crate::transaction::{Change, SignedValues, Transaction};
-use crate::{CiString, IdToken, Millis, Timestamp};
+use crate::{CiString, IdToken, Millis, Timestamp, oca};
 
 /// The meter is asked again after this time. Who makes the record forgets an order that is not
 /// repeated for 30 s.
@@ -95,6 +95,7 @@ impl ChargePoint {
         self.configuration.meter_public_key()?;
         Some(SignedValues {
             hex: self.configuration.value(Key::CalibrationLawFormat) == "ocmf,hex",
+            oca: self.configuration.flag(Key::SampledDataSignReadings),
             begin: None,
         })
     }
@@ -148,10 +149,14 @@ impl ChargePoint {
             EndRecord::Settled(text) => text,
             EndRecord::NotAsked | EndRecord::Awaited => None,
         };
-        let value = |timestamp, context, text: &String| MeterValue {
+        let key = |sent: bool| {
+            let key = self.configuration.value(Key::MeterPublicKey1);
+            if sent { key } else { "" }
+        };
+        let value = |timestamp, context, text: &String, sends_key| MeterValue {
             timestamp,
             sampled_value: vec![SampledValue {
-                value: written(text, signed.hex),
+                value: written(text, signed, key(sends_key)),
                 context,
                 format: Some(ValueFormat::SignedData),
                 measurand: ENERGY.to_owned(),
@@ -159,12 +164,18 @@ impl ChargePoint {
                 unit: None,
             }],
         };
-        let begin = signed.begin.as_ref();
-        let begin =
-            begin.map(|text| value(transaction.started, ReadingContext::TransactionBegin, text));
-        let end = at_end
-            .as_ref()
-            .map(|text| value(end, ReadingContext::TransactionEnd, text));
+        // Once means with the last one.
+        let policy = self.configuration.value(Key::PublicKeyWithSignedMeterValue);
+        let (always, once) = (policy == "EveryMeterValue", policy == "OncePerTransaction");
+        let begin = signed.begin.as_ref().map(|text| {
+            let context = ReadingContext::TransactionBegin;
+            let sends_key = always || (once && at_end.is_none());
+            value(transaction.started, context, text, sends_key)
+        });
+        let end = at_end.as_ref().map(|text| {
+            let context = ReadingContext::TransactionEnd;
+            value(end, context, text, always || once)
+        });
         begin.into_iter().chain(end).collect()
     }
 
@@ -291,9 +302,11 @@ fn reference_of(transaction: &Transaction) -> String {
     )
 }
 
-/// `ocmf,hex` or `ocmf,plain` (guide 14.1 table 48).
-fn written(text: &str, hex: bool) -> String {
-    if hex {
+/// As OCA's application note has it, or `ocmf,hex` or `ocmf,plain` (guide 14.1 table 48).
+fn written(text: &str, signed: &SignedValues, public_key: &str) -> String {
+    if signed.oca {
+        oca::signed_value(text, public_key)
+    } else if signed.hex {
         text.bytes().map(|byte| format!("{byte:02x}")).collect()
     } else {
         text.to_owned()

@@ -1,19 +1,21 @@
 //! The configuration keys: what each holds, who may change it, and what is allowed.
 
+mod key;
 mod rows;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
+pub use key::Key;
 pub(crate) use rows::{KeyRow, key_rows};
-pub use table::Key;
 use table::{Form, LONGEST_LIST, SPECIFICATIONS, Specification};
 pub(crate) use table::{Kept, MAX_REQUESTED_KEYS};
 
 use crate::CiString;
 use crate::feature::Feature;
 use crate::metering::{Reading, Selection};
+use crate::oca;
 use crate::security::{AUTHORIZATION_KEY, password};
 
 /// A change that is refused; the old value stays.
@@ -253,14 +255,15 @@ impl Configuration {
         self.meter_signs.then(|| self.value(Key::Meter1PublicKey))
     }
 
-    /// Sets or removes `Meter1PublicKey`.
+    /// Sets or removes `Meter1PublicKey` and `MeterPublicKey1`.
     pub(crate) fn set_meter_public_key(&mut self, key: Option<String>) {
         self.meter_signs = key.is_some();
+        self.put(Key::MeterPublicKey1, oca::public_key(key.as_deref()));
         self.put(Key::Meter1PublicKey, key.unwrap_or_default());
     }
 
     fn exists(&self, key: Key) -> bool {
-        key != Key::Meter1PublicKey || self.meter_signs
+        !matches!(key, Key::Meter1PublicKey | Key::MeterPublicKey1) || self.meter_signs
     }
 
     pub(crate) fn flag(&self, key: Key) -> bool {

@@ -1,78 +1,7 @@
 //! The table of configuration keys.
 
+use super::key::Key;
 use crate::feature::Feature;
-
-/// A configuration key of this charge point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    missing_docs,
-    reason = "each is described in the table of specifications"
-)]
-pub enum Key {
-    AdditionalRootCertificateCheck,
-    AllowOfflineTxForUnknownId,
-    AllowTxWithInvalidTime,
-    AuthorizationCacheEnabled,
-    AuthorizationKey,
-    AuthorizeRemoteTxRequests,
-    BootNotificationOnReconnect,
-    CalibrationLawFormat,
-    CentralSystemUri,
-    CertificateSignedMaxChainSize,
-    CertificateStoreMaxLength,
-    ChargeProfileMaxStackLevel,
-    ChargingScheduleAllowedChargingRateUnit,
-    ChargingScheduleMaxPeriods,
-    ClockAlignedDataInterval,
-    ConnectionTimeOut,
-    ConnectorPhaseRotation,
-    ConnectorPhaseRotationMaxLength,
-    ConnectorSwitch3to1PhaseSupported,
-    CpoName,
-    FtpTryTlsUpgrade,
-    GetConfigurationMaxKeys,
-    HeartbeatInterval,
-    LocalAuthListEnabled,
-    LocalAuthListMaxLength,
-    LocalAuthorizeOffline,
-    LocalPreAuthorize,
-    MaxChargingProfilesInstalled,
-    MaxEnergyOnInvalidId,
-    MessageTimeout,
-    Meter1PublicKey,
-    MeterValuesAlignedData,
-    MeterValuesAlignedDataMaxLength,
-    MeterValuesSampledData,
-    MeterValuesSampledDataMaxLength,
-    MeterValueSampleInterval,
-    MinimumStatusDuration,
-    NumberOfConnectors,
-    ReserveConnectorZeroSupported,
-    ResetRetries,
-    RfidRequiresEvPresent,
-    RfidStopTransaction,
-    SecurityProfile,
-    SendLocalListMaxLength,
-    SendMeterPublicKeyOnBootNotification,
-    StopTransactionMaxMeterValues,
-    StopTransactionOnEVSideDisconnect,
-    StopTransactionOnInvalidId,
-    StopTransactionSignatureFormat,
-    StopTxnAlignedData,
-    StopTxnAlignedDataMaxLength,
-    StopTxnSampledData,
-    StopTxnSampledDataMaxLength,
-    SupportedFeatureProfiles,
-    SupportedFeatureProfilesMaxLength,
-    SupportedFileTransferProtocols,
-    TransactionMessageAttempts,
-    TransactionMessageRetryInterval,
-    UnlockConnectorOnEVSideDisconnect,
-    UseAsTimeSource,
-    VendorId,
-    WebSocketPingInterval,
-    WebSocketPingTimeout,
-}
 
 /// The allowed values of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +100,10 @@ impl Specification {
 }
 
 /// Defaults and ranges of guide tables 6 and 48; where they contradict, table 48 holds, because
-/// it is where values are stored. Capacities are those that the code enforces.
-pub(super) const SPECIFICATIONS: [Specification; 63] = [
+/// it is where values are stored. Capacities are those that the code enforces. The keys with `Sign`
+/// in their names, and `MeterPublicKey1`, are of OCA's application note "Signed Meter Values in
+/// OCPP" 1.0, section 3.3.
+pub(super) const SPECIFICATIONS: [Specification; 69] = [
     key(
         Key::AdditionalRootCertificateCheck,
         "AdditionalRootCertificateCheck",
@@ -180,6 +111,19 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
         "false",
     )
     .of(Feature::Security),
+    key(
+        Key::AlignedDataSignReadings,
+        "AlignedDataSignReadings",
+        Form::Fixed,
+        "false",
+    )
+    .kept(Kept::Nowhere),
+    key(
+        Key::AlignedDataSignUpdatedReadings,
+        "AlignedDataSignUpdatedReadings",
+        Form::ReadOnly,
+        "false",
+    ),
     key(
         Key::AllowOfflineTxForUnknownId,
         "AllowOfflineTxForUnknownId",
@@ -367,6 +311,8 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
     .kept(Kept::Here),
     // There only with a meter that signs.
     key(Key::Meter1PublicKey, "Meter1PublicKey", Form::ReadOnly, ""),
+    // As the one before.
+    key(Key::MeterPublicKey1, "MeterPublicKey1", Form::ReadOnly, ""),
     key(
         Key::MeterValuesAlignedData,
         "MeterValuesAlignedData",
@@ -411,6 +357,13 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
         "1",
     ),
     key(
+        Key::PublicKeyWithSignedMeterValue,
+        "PublicKeyWithSignedMeterValue",
+        Form::OneOf(&["Never", "OncePerTransaction", "EveryMeterValue"]),
+        "OncePerTransaction",
+    )
+    .kept(Kept::Here),
+    key(
         Key::ReserveConnectorZeroSupported,
         "ReserveConnectorZeroSupported",
         Form::ReadOnly,
@@ -429,6 +382,19 @@ pub(super) const SPECIFICATIONS: [Specification; 63] = [
         "ocpp/rfidStopTransaction",
         Form::Boolean,
         "true",
+    ),
+    key(
+        Key::SampledDataSignReadings,
+        "SampledDataSignReadings",
+        Form::Boolean,
+        "false",
+    )
+    .kept(Kept::Here),
+    key(
+        Key::SampledDataSignUpdatedReadings,
+        "SampledDataSignUpdatedReadings",
+        Form::ReadOnly,
+        "false",
     ),
     key(
         Key::SecurityProfile,

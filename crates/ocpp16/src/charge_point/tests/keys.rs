@@ -37,7 +37,7 @@ fn get_configuration_answers_all_some_and_unknown_keys() {
             .as_array()
             .unwrap()
             .clone();
-        assert_eq!(all.len(), 62);
+        assert_eq!(all.len(), 67);
         for entry in &all {
             assert!(
                 entry["key"].is_string()

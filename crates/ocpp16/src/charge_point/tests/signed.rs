@@ -132,6 +132,86 @@ fn the_form_follows_the_key_from_the_next_transaction_on() {
     assert_eq!(data[1]["sampledValue"][0]["value"], hex);
 }
 
+/// What `transactionData` holds in the form of OCA's application note.
+fn signed_values(stop: &Value) -> Vec<Value> {
+    let data = stop["transactionData"].as_array().unwrap();
+    let value = |one: &Value| {
+        let sampled = &one["sampledValue"][0];
+        assert_eq!(sampled["format"], json!("SignedData"));
+        serde_json::from_str(sampled["value"].as_str().unwrap()).unwrap()
+    };
+    data.iter().map(value).collect()
+}
+
+#[test]
+fn the_form_of_the_application_note_is_there_for_who_asks() {
+    const OCA_KEY: &str = "b2NhOmJhc2UxNjphc24xOjMwNTkzMDEzMDYwNzJhODY0OGNlM2QwMjAxMDYwODJhODY0OGNlM2QwMzAxMDcwMzQyMDAwNGFi";
+    let value = |data: &str, key: &str| {
+        json!({"signedMeterData": data, "signingMethod": "ECDSA-secp256r1-SHA256", "encodingMethod": "OCMF",
+            "publicKey": key})
+    };
+    let begin = |key| value("T0NNRnx7ImJlZ2luIjoxfXx7IlNEIjoiMDAifQ==", key);
+    let end = |key| value("T0NNRnx7ImVuZCI6MX18eyJTRCI6IjAxIn0=", key);
+    let mut bench = signing();
+    let told = configuration(&mut bench, "MeterPublicKey1");
+    assert_eq!(told["configurationKey"][0]["value"], OCA_KEY);
+    let change = |bench: &mut Bench, key: &str, value: &str| {
+        bench.status("ChangeConfiguration", json!({"key": key, "value": value}))
+    };
+
+    // A transaction keeps the form that it began with.
+    bench.charge();
+    let asked = request(&mut bench);
+    answer(&mut bench, &asked, Ok(BEGIN));
+    assert_eq!(
+        change(&mut bench, "SampledDataSignReadings", "true"),
+        "Accepted"
+    );
+    unplug(&mut bench);
+    let asked = request(&mut bench);
+    answer(&mut bench, &asked, Ok(END));
+    let data = &stop(&mut bench).unwrap()["transactionData"];
+    assert_eq!(data[1]["sampledValue"][0]["value"], json!(END));
+
+    for (policy, expected) in [
+        (None, [begin(""), end(OCA_KEY)]),
+        (Some("EveryMeterValue"), [begin(OCA_KEY), end(OCA_KEY)]),
+        (Some("Never"), [begin(""), end("")]),
+        (Some("OncePerTransaction"), [begin(""), end(OCA_KEY)]),
+    ] {
+        if let Some(policy) = policy {
+            let changed = change(&mut bench, "PublicKeyWithSignedMeterValue", policy);
+            assert_eq!(changed, "Accepted");
+        }
+        until_unplugged(&mut bench);
+        let asked = request(&mut bench);
+        answer(&mut bench, &asked, Ok(END));
+        assert_eq!(
+            signed_values(&stop(&mut bench).unwrap()),
+            expected,
+            "{policy:?}"
+        );
+    }
+    // Once is with the begin where there is no end.
+    until_unplugged(&mut bench);
+    let asked = request(&mut bench);
+    answer(&mut bench, &asked, Err("status 254"));
+    assert_eq!(signed_values(&stop(&mut bench).unwrap()), [begin(OCA_KEY)]);
+
+    // No meter here signs in between, and that is what the keys say.
+    for (key, answer) in [
+        ("SampledDataSignUpdatedReadings", "Rejected"),
+        ("AlignedDataSignReadings", "Rejected"),
+        ("AlignedDataSignUpdatedReadings", "Rejected"),
+        ("SampledDataSignStartedReadings", "NotSupported"),
+    ] {
+        assert_eq!(change(&mut bench, key, "true"), answer, "{key}");
+    }
+    bench.input(Input::MeterPublicKey(None));
+    let unknown = json!({"unknownKey": ["MeterPublicKey1"]});
+    assert_eq!(configuration(&mut bench, "MeterPublicKey1"), unknown);
+}
+
 #[test]
 fn a_stop_transaction_is_never_lost_because_of_the_meter() {
     // It says that it can't.
