@@ -29,6 +29,9 @@ pub const AVAILABLE: [(&str, &str); 3] = [
     ("port0/rcd/recloser/error", "0"),
 ];
 
+/// Between two looks of a [`Bystander`] that are further apart the port may have been free.
+const UNSEEN: Duration = Duration::from_millis(100);
+
 const READER_PROFILE: &str = r#"{"device": "simulated reader", "source": "simulator",
     "function": "holding", "start": 0, "count": 6, "length_at": 0, "uid_at": 1,
     "packing": "two_high_first", "standard": "ISO14443"}"#;
@@ -51,7 +54,7 @@ pub struct LineBench {
     /// By name.
     pub daemons: HashMap<&'static str, Process>,
     _broker: Mosquitto,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl LineBench {
@@ -92,7 +95,7 @@ impl LineBench {
             observer,
             daemons: daemons.into(),
             _broker: broker,
-            _directory: directory,
+            directory,
         };
         for (topic, value) in AVAILABLE {
             bench.observer.expect(topic, value, LATER);
@@ -100,10 +103,13 @@ impl LineBench {
         bench
     }
 
-    /// What the daemons said.
+    /// What the daemons and the broker said: it tells whom it has given up.
     pub fn logs(&self) -> String {
         let log = |(daemon, process): (&&str, &Process)| format!("--- {daemon}\n{}", process.log());
-        self.daemons.iter().map(log).collect()
+        let daemons: String = self.daemons.iter().map(log).collect();
+        let broker = self.directory.path().join("mosquitto.log");
+        let broker = std::fs::read_to_string(broker).unwrap_or_default();
+        format!("{daemons}--- mosquitto\n{broker}")
     }
 }
 
@@ -139,13 +145,19 @@ impl Bystander {
         let thread = std::thread::spawn({
             let (end, longest) = (Arc::clone(&end), Arc::clone(&longest));
             move || {
-                let mut free = Instant::now();
+                let mut last = Instant::now();
+                let mut occupied_since = None;
                 while !end.load(Ordering::Relaxed) {
-                    if is_free(&port) {
-                        free = Instant::now();
+                    let now = Instant::now();
+                    // Nobody knows what was while this thread waited for a core.
+                    let has_slept = now - last > UNSEEN;
+                    last = now;
+                    if is_free(&port) || has_slept {
+                        occupied_since = None;
                     } else {
+                        let since = *occupied_since.get_or_insert(now);
                         let mut longest = longest.lock().unwrap();
-                        *longest = longest.max(free.elapsed());
+                        *longest = longest.max(now - since);
                     }
                     std::thread::park_timeout(Duration::from_millis(5));
                 }

@@ -15,15 +15,30 @@ use simulator::bus::Fault;
 
 const UID: [u8; 4] = [0xDE, 0xAD, 0xBE, 0xEF];
 
+/// What one may have to wait for.
+struct Wait {
+    took: Duration,
+    /// Requests to the other devices meanwhile.
+    others: usize,
+}
+
+impl Wait {
+    /// Neither long, nor only because the machine was slow for everybody.
+    fn is_short(&self) -> bool {
+        self.took < Duration::from_secs(2) || self.others <= 10
+    }
+}
+
 /// Hold the card to the reader until it is told, and take it away.
-fn tap(bench: &LineBench) -> Duration {
+fn tap(bench: &LineBench) -> Wait {
+    let others = || bench.line.requests(METER) + bench.line.requests(RECLOSER);
     let mark = bench.observer.mark();
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), others());
     bench.field.hold(&UID);
     let told = bench.observer.wait_since(mark, SOON, |seen| {
         seen.topic == "port0/rfid/authorization_request"
     });
-    let took = start.elapsed();
+    let (took, others) = (start.elapsed(), others() - before);
     let told = told.expect("the card is told");
     assert_eq!(told.payload, "[\"ISO14443\",\"DEADBEEF\"]");
     bench.field.clear();
@@ -33,7 +48,16 @@ fn tap(bench: &LineBench) -> Duration {
         assert!(Instant::now() < deadline, "nobody looks for cards");
         std::thread::park_timeout(Duration::from_millis(5));
     }
-    took
+    Wait { took, others }
+}
+
+/// Whether the meter had its turns since `start`: two readings in three seconds, or, on a
+/// machine that is slow for everybody, one while the reader was looked at eight times.
+fn has_been_read(bench: &LineBench, mark: usize, start: Instant, looks: usize) -> bool {
+    let is_reading = |seen: &&Seen| seen.topic == "port0/metering/meter/values";
+    let readings = bench.observer.since(mark).iter().filter(is_reading).count() + 2;
+    let looks = bench.field.looks() - looks;
+    readings as u64 >= start.elapsed().as_secs() * 2 / 3 || readings * 8 >= looks
 }
 
 /// Switch the recloser and wait for the answer.
@@ -74,23 +98,16 @@ fn three_daemons_share_one_line_and_none_starves() {
         let bench = LineBench::start(protocol);
         let bystander = Bystander::watch(bench.line.path().to_owned());
         let mark = bench.observer.mark();
-        let start = Instant::now();
+        let (start, looks) = (Instant::now(), bench.field.looks());
         for target in ["open", "close", "open", "close"] {
-            let took = tap(&bench);
-            assert!(took < Duration::from_secs(2), "a card takes {took:?}");
+            let wait = tap(&bench);
+            assert!(wait.is_short(), "a card takes {:?}", wait.took);
             assert_eq!(switch(&bench, target), target);
             assert_eq!(bench.recloser.is_closed(), target == "close");
         }
-        let seconds = start.elapsed().as_secs();
-        let readings = bench
-            .observer
-            .since(mark)
-            .iter()
-            .filter(|seen| seen.topic == "port0/metering/meter/values")
-            .count();
         assert!(
-            readings as u64 + 2 >= seconds * 2 / 3,
-            "{readings} readings in {seconds} s"
+            has_been_read(&bench, mark, start, looks),
+            "the meter starves"
         );
         for (topic, value) in AVAILABLE {
             bench.observer.expect(topic, value, SOON);
@@ -108,7 +125,7 @@ fn a_customers_program_shares_the_line_with_the_daemons() {
     let bench = LineBench::start("stronglink-modbus");
     let mark = bench.observer.mark();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/judges/neighbour.py");
-    let start = Instant::now();
+    let (start, looks) = (Instant::now(), bench.field.looks());
     let program = Command::new(judges())
         .arg(script)
         .arg(bench.line.path())
@@ -122,7 +139,6 @@ fn a_customers_program_shares_the_line_with_the_daemons() {
     let output = program.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let seconds = start.elapsed().as_secs();
     let text = String::from_utf8(output.stdout).unwrap();
     let reads: Vec<(&str, &str)> = text
         .lines()
@@ -140,11 +156,9 @@ fn a_customers_program_shares_the_line_with_the_daemons() {
     for (topic, value) in AVAILABLE {
         bench.observer.expect(topic, value, SOON);
     }
-    let is_reading = |seen: &&Seen| seen.topic == "port0/metering/meter/values";
-    let readings = bench.observer.since(mark).iter().filter(is_reading).count();
     assert!(
-        readings as u64 + 2 >= seconds * 2 / 3,
-        "{readings} readings in {seconds} s"
+        has_been_read(&bench, mark, start, looks),
+        "the meter starves"
     );
     assert_no_wrong_value(&bench);
 }

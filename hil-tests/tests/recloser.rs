@@ -5,9 +5,12 @@
     reason = "a test ends where it fails"
 )]
 
-use hil_tests::{Bench, LATER, SOON, Settings};
-use serde_json::json;
+use std::time::Instant;
+
+use hil_tests::{Bench, LATER, SOON, Settings, trace_directory};
+use serde_json::{Value, json};
 use simulator::bus::{Fault, SharedLine};
+use simulator::central_system::{CentralSystem, Options};
 use simulator::recloser::Recloser;
 
 const SESSION: &str = "port0/session/state";
@@ -46,4 +49,59 @@ fn a_lost_recloser_is_an_error_that_interrupts_no_charge() {
     line.repair(0);
     bench.expect(ERROR, "0", SOON);
     assert_eq!(recloser.commands(), 0);
+}
+
+// covers: REC-005, REC-006, REC-008
+#[test]
+fn the_central_system_sees_and_moves_the_contacts() {
+    let recloser = Recloser::default();
+    let line = SharedLine::start(vec![Box::new(recloser.at(3))]).unwrap();
+    let options = Options {
+        trace_dir: Some(trace_directory()),
+        ..Options::default()
+    };
+    let central = CentralSystem::start(options).unwrap();
+    let configured = json!({ "enable": true, "port": line.path() });
+    let settings = Settings::default()
+        .with_central_system(central.uri())
+        .with("ports[0]/recloser", configured);
+    let mut bench = Bench::start(&settings);
+    bench.write_file("config/profiles/geya.json", PROFILE);
+    let ask = |message: &str, data: &str| {
+        let payload = json!({
+            "vendorId": "com.in-tech.smartcharging", "messageId": message, "data": data
+        });
+        central.call("DataTransfer", payload, LATER).unwrap()
+    };
+    let accepted = |state: &str| json!({ "status": "Accepted", "data": state });
+    let not_available = json!({ "status": "Rejected", "data": "notAvailable" });
+    let until = |expected: &Value| {
+        let deadline = Instant::now() + LATER;
+        while ask("rcdRecloserGetState", "1") != *expected {
+            assert!(Instant::now() < deadline, "it never is {expected}");
+        }
+    };
+    bench.expect("ocpp/online", "1", LATER);
+    assert_eq!(
+        ask("rcdRecloserGetState", "1"),
+        not_available,
+        "nobody knows"
+    );
+    bench.start_daemon("recloserd");
+    until(&accepted("close"));
+    for state in ["open", "close"] {
+        let change = ask("rcdRecloserChangeState", &format!("1, {state}"));
+        assert_eq!(change, accepted(state));
+        assert_eq!(recloser.is_closed(), state == "close");
+        until(&accepted(state));
+    }
+    recloser.trip();
+    until(&accepted("open"));
+    line.inject(0, Fault::Silence);
+    let change = ask("rcdRecloserChangeState", "1, close");
+    assert_eq!(change, not_available);
+    until(&not_available);
+    line.repair(0);
+    until(&accepted("open"));
+    assert_eq!(recloser.commands(), 2);
 }

@@ -70,6 +70,8 @@ struct Soak {
     least_wh: f64,
     told: HashSet<String>,
     is_closed: bool,
+    /// The recloser's states since the last one that was published, in their order.
+    states: Vec<&'static str>,
 }
 
 impl Soak {
@@ -83,6 +85,7 @@ impl Soak {
             least_wh: 1_000_000.0,
             told: HashSet::new(),
             is_closed: true,
+            states: vec!["close"],
         };
         soak.bench.recloser.set_travel(Duration::from_millis(50));
         let mark = soak.bench.observer.mark();
@@ -153,22 +156,25 @@ impl Soak {
         } else {
             "close"
         };
-        let mark = self.bench.observer.mark();
-        self.bench
-            .observer
-            .publish_raw("port0/rcd/recloser/state/target", target, false);
-        let answer = self.bench.observer.wait_since(mark, LATER, |seen| {
-            seen.topic == "port0/rcd/recloser/state/confirm"
-        });
-        assert!(
-            answer.is_some(),
-            "an order to {target} is not answered\n{}\n{}",
-            self.bench.observer.tail(),
-            self.bench.logs()
-        );
-        let answer = answer.unwrap().payload;
-        self.is_closed = self.bench.recloser.is_closed();
-        let reached = if self.is_closed { "close" } else { "open" };
+        let answer = loop {
+            let mark = self.bench.observer.mark();
+            self.bench
+                .observer
+                .publish_raw("port0/rcd/recloser/state/target", target, false);
+            let answer = self.bench.observer.wait_since(mark, LATER, |seen| {
+                seen.topic == "port0/rcd/recloser/state/confirm"
+            });
+            if let Some(answer) = answer {
+                break answer.payload;
+            }
+            assert!(
+                self.was_cut_off(mark),
+                "an order to {target} is not answered\n{}\n{}",
+                self.bench.observer.tail(),
+                self.bench.logs()
+            );
+        };
+        let reached = self.see_contacts();
         assert!(
             answer == "notAvailable" || (answer == target && reached == target),
             "{answer} to {target}, but it is {reached}\n{}",
@@ -176,14 +182,39 @@ impl Soak {
         );
     }
 
+    /// The state in which the recloser is now.
+    fn see_contacts(&mut self) -> &'static str {
+        self.is_closed = self.bench.recloser.is_closed();
+        let state = if self.is_closed { "close" } else { "open" };
+        if self.states.last() != Some(&state) {
+            self.states.push(state);
+        }
+        state
+    }
+
+    /// Whether a client has lost the broker since `mark`, as when the machine stalls for
+    /// longer than their keep-alive: what is no state is not sent again then, on purpose.
+    fn was_cut_off(&self, mark: usize) -> bool {
+        let is_loss = |seen: &Seen| {
+            // The observer's new subscription brings what is retained.
+            let is_gone = seen.topic.starts_with("ci/global/daemon/") && seen.payload == "0";
+            seen.retained || is_gone
+        };
+        let is_cut_off = self.bench.observer.since(mark).iter().any(is_loss);
+        if is_cut_off {
+            println!("a client had lost the broker; once more");
+        }
+        is_cut_off
+    }
+
     /// All three devices are read rightly within three polls.
     fn recover(&mut self, what: &str) {
         self.energy_wh += ENERGY_STEP_WH;
         self.set_register(self.energy_wh);
         let uid = self.next_card();
-        self.is_closed = !self.bench.recloser.is_closed();
-        self.bench.recloser.move_by_hand(self.is_closed);
-        let state = if self.is_closed { "close" } else { "open" };
+        let before = self.see_contacts();
+        self.bench.recloser.move_by_hand(before == "open");
+        let state = self.see_contacts();
         let (meter, recloser) = (self.meter_polls(), self.recloser_polls());
         let mark = self.bench.observer.mark();
         // A card that is gone after so many looks was seen in time.
@@ -207,6 +238,10 @@ impl Soak {
             }
             polls.len() == 3
         });
+        let is_late = polls.values().any(|polls| *polls > POLLS_TO_RECOVER);
+        if (!is_well || is_late) && self.was_cut_off(mark) {
+            return self.recover(what);
+        }
         assert!(
             is_well,
             "only {polls:?} after {what}, card {card}\n{}\n{}",
@@ -236,8 +271,7 @@ impl Soak {
             let is_true = match seen.topic.as_str() {
                 VALUES => self.is_right(seen),
                 REQUEST => self.is_new(seen),
-                // A card may be read once more, but a state is one of two.
-                STATE => ["open", "close", ""].contains(&seen.payload.as_str()),
+                STATE => self.was_so(seen),
                 _ => true,
             };
             assert!(is_true, "{seen:?} after {what}\n{}", self.bench.logs());
@@ -270,6 +304,15 @@ impl Soak {
         let was_held = (1..=self.cards)
             .any(|card| seen.payload == format!("[\"ISO14443\",\"{}\"]", text_of(&uid_of(card))));
         was_held && self.told.insert(seen.payload.clone())
+    }
+
+    /// A state that the recloser had, and none from before the one published last.
+    fn was_so(&mut self, seen: &Seen) -> bool {
+        let place = self.states.iter().position(|state| *state == seen.payload);
+        if let Some(place) = place {
+            self.states.drain(..place);
+        }
+        place.is_some() || seen.payload.is_empty()
     }
 
     fn set_register(&self, energy_wh: f64) {

@@ -73,6 +73,12 @@ pub async fn run(ctx: Context) -> Result<(), Error> {
         protocol = setup.protocol.key,
         "reading the meter"
     );
+    for device in setup.at_odds(&customer) {
+        tracing::warn!(
+            "ports[0]/{device} has the meter's port, but another baudrate or parity: \
+             on one line all have the same"
+        );
+    }
     Daemon::new(ctx, &setup).run(setup).await;
     Ok(())
 }

@@ -21,6 +21,8 @@ const READING_INTERVAL: Duration = Duration::from_secs(1);
 /// From a failed search to the next: each keeps the bus busy for two seconds, and
 /// an RFID reader may share it.
 const SEARCH_PAUSE: Duration = Duration::from_secs(2);
+/// From one failed attempt to read the public key to the next: each costs a reading.
+const KEY_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the meter said.
 #[derive(Debug)]
@@ -84,6 +86,8 @@ pub struct Poller {
     judge: Judge,
     has_told_export: bool,
     labels: Labels,
+    /// When the public key is to be read; `None` when there is none, or it is known.
+    key_due: Option<Instant>,
 }
 
 impl Poller {
@@ -99,6 +103,7 @@ impl Poller {
             judge: Judge::default(),
             has_told_export: false,
             labels: Labels::default(),
+            key_due: None,
         }
     }
 
@@ -198,7 +203,9 @@ impl Poller {
     async fn look(&mut self, findings: &mpsc::Sender<Finding>) -> Result<Reading, Error> {
         if let Some(identity) = &self.identity {
             let model = identity.model;
-            return self.read(model).await;
+            let reading = self.read(model).await?;
+            self.read_key(findings).await;
+            return Ok(reading);
         }
         let identity = self.meter.identify().await?;
         if is_another(self.known_serial.as_deref(), identity.serial.as_deref()) {
@@ -211,14 +218,35 @@ impl Poller {
         if identity.serial.is_some() {
             self.known_serial.clone_from(&identity.serial);
         }
-        let key = match identity.signing() {
-            Some(signing) => Some(self.meter.public_key(signing).await),
-            None => None,
-        };
         self.identity = Some(identity.clone());
+        self.key_due = identity.signing().map(|_| Instant::now());
         let _ = findings.send(Finding::Identified(identity)).await;
-        let _ = findings.send(Finding::PublicKey(key)).await;
+        if self.key_due.is_none() {
+            let _ = findings.send(Finding::PublicKey(None)).await;
+        }
+        self.read_key(findings).await;
         Ok(reading)
+    }
+
+    /// The public key, when it is due; empty while it can't be read.
+    async fn read_key(&mut self, findings: &mpsc::Sender<Finding>) {
+        let is_due = self.key_due.is_some_and(|due| Instant::now() >= due);
+        let signing = self.identity.as_ref().and_then(Identity::signing);
+        let Some(signing) = signing.filter(|_| is_due) else {
+            return;
+        };
+        let key = match self.meter.public_key(signing).await {
+            Ok(key) => {
+                self.key_due = None;
+                key
+            }
+            Err(error) => {
+                tracing::warn!("public key: {error}");
+                self.key_due = Some(Instant::now() + KEY_PAUSE);
+                String::new()
+            }
+        };
+        let _ = findings.send(Finding::PublicKey(Some(key))).await;
     }
 
     async fn read(&mut self, model: &'static Model) -> Result<Reading, Error> {

@@ -63,6 +63,9 @@ the port free between two addresses. Not found, it is not searched again until a
 
 `sunspec` waits up to 10 s for an answer, as the BZR Bauer BSM may need; give it a bus of its own.
 
+`abb` needs 2400 bit/s at least: at 1200 its block of 59 registers takes longer than the port may be
+held.
+
 Meter Codes (holding register 0xfc02) that `eastron` knows; with another code, or none, a meter with
 voltage at L2 is taken for an SDM630, one without for an SDM230, and the log says so:
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use customer_config::{Customer, Meter};
+use customer_config::{Customer, Meter, RfidProtocol};
 use rs485::{BaudRate, DeviceAddress, Line, LocalEcho, Parity};
 
 use crate::protocol::{Protocol, Unsupported};
@@ -80,6 +80,32 @@ impl Setup {
         };
         Self { labels, ..self }
     }
+
+    /// The devices on the meter's line that are configured for another speed or parity: the
+    /// defaults of some meters differ from all others.
+    pub fn at_odds(&self, customer: &Customer) -> Vec<&'static str> {
+        let port = customer.port();
+        let (rfid, recloser) = (&port.rfid, &port.recloser);
+        let has_reader = rfid.enable && rfid.protocol != RfidProtocol::Mqtt;
+        let neighbours = [
+            ("rfid", has_reader, &rfid.port, rfid.baudrate, rfid.parity),
+            (
+                "recloser",
+                recloser.enable,
+                &recloser.port,
+                recloser.baudrate,
+                recloser.parity,
+            ),
+        ];
+        let is_at_odds = |(_, is_there, port, rate, its): &(_, bool, &String, u32, _)| {
+            *is_there
+                && self.line.port.as_os_str() == port.as_str()
+                && (self.line.baud_rate.bits_per_second(), self.line.parity)
+                    != (*rate, parity(*its))
+        };
+        let at_odds = neighbours.into_iter().filter(is_at_odds);
+        at_odds.map(|(name, ..)| name).collect()
+    }
 }
 
 const fn parity(parity: customer_config::Parity) -> Parity {
@@ -151,6 +177,29 @@ mod tests {
         assert_eq!(setup.line.parity, Parity::Even);
         assert_eq!(setup.device, DeviceAddress::new(7));
         assert_eq!(setup.interval, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn devices_that_speak_at_another_speed_on_one_line_are_named() {
+        let at_odds = |meter: &str, others: &str| {
+            let text = format!("{{ \"ports\": [ {{ \"meter\": {{ {meter} }}, {others} }} ] }}");
+            let (customer, _) = Customer::parse(&text).unwrap();
+            let setup = Setup::new(&customer.port().meter, LocalEcho::Present).unwrap();
+            setup.at_odds(&customer)
+        };
+        let iskra = "\"protocol\": \"iskra\"";
+        let both = "\"recloser\": { \"enable\": true }, \"rfid\": { \"enable\": true }";
+        assert_eq!(at_odds(iskra, both), ["rfid", "recloser"]);
+        assert!(at_odds("\"protocol\": \"klefr\"", both).is_empty());
+        assert_eq!(at_odds("\"protocol\": \"abb\"", both), ["rfid", "recloser"]);
+        for others in [
+            "\"recloser\": { \"enable\": false }",
+            "\"recloser\": { \"enable\": true, \"port\": \"/dev/ttymxc4\" }",
+            "\"recloser\": { \"enable\": true, \"baudrate\": 115200 }",
+            "\"rfid\": { \"enable\": true, \"protocol\": \"mqtt\" }",
+        ] {
+            assert!(at_odds(iskra, others).is_empty(), "{others}");
+        }
     }
 
     #[test]

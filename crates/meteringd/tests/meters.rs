@@ -440,14 +440,11 @@ async fn one_lost_frame_is_no_failure() {
 // covers: MET-005
 #[tokio::test]
 async fn a_search_asks_each_address_once_and_lets_others_use_the_line() {
-    let port = simulated_at(77, "dzg/dvh4013", REFERENCE);
-    let pace = Pace {
-        limit: Duration::from_millis(60),
-        ..Pace::USUAL
-    };
+    // The twentieth to be asked; it may be slow to answer on a loaded machine.
+    let port = simulated_at(0x20, "dzg/dvh4013", REFERENCE);
     let mut searcher = bus(&port);
     let progress = Progress::default();
-    let search = scan::find(&mut searcher, &DVH4013, pace, &progress);
+    let search = scan::find(&mut searcher, &DVH4013, Pace::USUAL, &progress);
     let neighbour = async {
         let mut bus = bus(&port);
         let device = DeviceAddress::new(200).unwrap();
@@ -462,7 +459,7 @@ async fn a_search_asks_each_address_once_and_lets_others_use_the_line() {
         }
     };
     let (found, ()) = tokio::join!(search, neighbour);
-    assert_eq!(found.map(DeviceAddress::number), Some(77));
+    assert_eq!(found.map(DeviceAddress::number), Some(0x20));
     let mut asked: Vec<u8> = port.heard().iter().map(|heard| heard.slave).collect();
     asked.retain(|slave| *slave != 200);
     let count = asked.len();

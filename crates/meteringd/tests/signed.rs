@@ -11,14 +11,17 @@ mod openssl;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use meteringd::desk::Desk;
 use meteringd::maps::Signing;
 use meteringd::meter::Meter;
+use meteringd::poll::{Finding, Poller};
 use meteringd::protocol::Protocol;
 use meteringd::signing::{Action, Job, Labels, Order, Refused, Step};
 use openssl::{assert_signed_by, is_signed_by};
 use rs485::{BaudRate, Bus, DeviceAddress, Line, LocalEcho, Parity};
 use simulator::meter::{Fault, MeterConfig, MeterPort};
 use simulator::{MeterSource, Readings};
+use tokio::sync::mpsc;
 
 const NOW: i64 = 1_700_000_000;
 
@@ -64,7 +67,7 @@ impl Bench {
         let protocol = Protocol::named(protocol).unwrap();
         let mut meter = Meter::new(Bus::new(line), device, protocol);
         let signing = meter.identify().await.unwrap().signing().unwrap();
-        let key = meter.public_key(signing).await;
+        let key = meter.public_key(signing).await.unwrap();
         Self {
             port,
             meter,
@@ -317,6 +320,31 @@ async fn a_bsm_signs_a_snapshot_at_begin_and_end() {
     bench.consume(40.0);
     let end = bench.sign(Action::End, later, later + 60).await.unwrap();
     assert!(message(&end).contains("\"TX\":\"E\",\"RV\":40,"), "{end}");
+}
+
+#[tokio::test]
+async fn a_public_key_that_could_not_be_read_is_read_later() {
+    let Bench {
+        port, meter, key, ..
+    } = Bench::new("iskra/wm3m4c", "iskra").await;
+    port.inject(Fault::SilentFrom(8124));
+    let (sender, mut findings) = mpsc::channel(1);
+    let (_asker, requests) = mpsc::channel(1);
+    let poller = Poller::new(meter, Duration::from_secs(2));
+    tokio::spawn(poller.run(sender, Desk::new(requests)));
+    let mut keys = Vec::new();
+    let both = async {
+        while keys.len() < 2 {
+            if let Finding::PublicKey(key) = findings.recv().await.unwrap() {
+                keys.push(key.unwrap());
+                port.answer();
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), both)
+        .await
+        .unwrap();
+    assert_eq!(keys, [String::new(), key]);
 }
 
 #[tokio::test]

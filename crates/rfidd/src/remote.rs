@@ -30,11 +30,13 @@ impl Address {
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
             Some(_) | None => (authority, MQTT_PORT),
         };
-        let host = host
+        let in_brackets = host
             .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host);
-        (!host.is_empty() && port != 0).then(|| Self {
+            .and_then(|host| host.strip_suffix(']'));
+        // A path, or a bare IPv6 address whose end was taken for a port.
+        let is_bare = in_brackets.is_none() && host.contains([':', '/']);
+        let host = in_brackets.unwrap_or(host);
+        (!host.is_empty() && !is_bare && port != 0).then(|| Self {
             host: host.to_owned(),
             port,
         })
@@ -134,6 +136,9 @@ mod tests {
             "mqtt://h:0",
             "mqtt://h:x",
             "http://h",
+            "mqtt://h/",
+            "mqtt://h/a:1",
+            "mqtt://fe80::1",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -6,9 +6,6 @@ use super::Meter;
 use crate::maps::{Read, Signing};
 use crate::signing::{Step, public_key};
 
-/// So often the public key is asked for before it counts as not readable.
-const KEY_ATTEMPTS: u32 = 3;
-
 impl Meter {
     /// Carry out a step, and what was read by it. A write is sent once: whether it was done
     /// is for the job to find out.
@@ -41,24 +38,24 @@ impl Meter {
         }
     }
 
-    /// The public key as hexadecimal digits of its DER; empty when it can't be read.
-    pub async fn public_key(&mut self, signing: &Signing) -> String {
+    /// The public key as hexadecimal digits of its DER; empty when the meter has none.
+    ///
+    /// # Errors
+    /// When the transaction fails.
+    pub async fn public_key(&mut self, signing: &Signing) -> Result<String, rs485::Error> {
         let field = signing.key();
         let read = Read {
             function: Holding,
             start: field.address,
             count: field.words,
         };
-        for _ in 0..KEY_ATTEMPTS {
-            match self.request_twice(read).await {
-                Ok(words) => return public_key(signing, &words),
-                Err(error @ rs485::Error::Refused { .. }) => {
-                    tracing::warn!("public key: {error}");
-                    break;
-                }
-                Err(error) => tracing::warn!("public key: {error}"),
+        match self.request_twice(read).await {
+            Ok(words) => Ok(public_key(signing, &words)),
+            Err(error @ rs485::Error::Refused { .. }) => {
+                tracing::warn!("public key: {error}");
+                Ok(String::new())
             }
+            Err(error) => Err(error),
         }
-        String::new()
     }
 }
