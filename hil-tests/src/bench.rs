@@ -159,7 +159,8 @@ impl Bench {
             bench.start_daemon("ocppd");
         }
         bench.observer.expect("port0/session/state", "idle", SOON);
-        bench.expect("port0/metering/meter/available", "1", SOON);
+        // On a loaded machine the first readings can fail.
+        bench.expect("port0/metering/meter/available", "1", LATER);
         bench
     }
 
