@@ -36,9 +36,14 @@ impl AlarmInput {
         }
     }
 
+    /// What one look says, without what was before.
+    pub(crate) const fn shows(&self, inputs: Inputs) -> bool {
+        self.input.is_on(inputs.digital)
+    }
+
     /// Looks at the inputs once.
     pub(crate) fn observe(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>) {
-        let reading = inputs.map(|inputs| self.input.is_on(inputs.digital));
+        let reading = inputs.map(|inputs| self.shows(inputs));
         self.level = match (self.level, reading) {
             (_, Ok(false)) => Level::Inactive,
             (Level::Inactive | Level::Unknown { .. }, Ok(true)) => Level::Suspicious,

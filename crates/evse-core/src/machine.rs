@@ -195,7 +195,7 @@ impl Machine {
 
     fn move_second(&mut self, now: Millis, measured_now: bool) {
         let facts = self.facts(now, measured_now);
-        let failed = matches!(self.session, Session::Failed(_));
+        let failed = matches!(self.session, Session::Failed { .. });
         let ventilates = self.pilot.state() == Some(CpState::D)
             && facts.inhibition.is_none()
             && self.session.offers();
@@ -249,7 +249,7 @@ impl Machine {
     /// contactor only after the first one.
     fn relay_2(&self) -> bool {
         match &self.second {
-            Second::Fan(fan) => fan.is_on() && !matches!(self.session, Session::Failed(_)),
+            Second::Fan(fan) => fan.is_on() && !matches!(self.session, Session::Failed { .. }),
             Second::Phases(phases) => phases.is_commanded_closed(),
         }
     }
@@ -378,7 +378,9 @@ impl Machine {
             plug: self.plug(),
             inhibition: self.inhibition(),
             failure: self.failure(),
+            emergency: self.emergency_is_active(),
             rcd_ready: self.rcd.is_none_or(|rcd| rcd.is_ready(now)),
+            ventilation_refused: self.ventilation_is_refused(),
             phases_switching: self.phases_switching(),
             contactor_open: self.outlet_is_dead(),
             contactor_may_close: self.contactor.may_close(now),
@@ -425,8 +427,11 @@ impl Machine {
         if let Some(error) = self.rcd.and_then(|rcd| rcd.failure(self.ev())) {
             return Some(Failure::Rcd(error));
         }
-        let emergency = self.emergency.is_some_and(|input| input.is_active());
-        emergency.then_some(Failure::Emergency)
+        self.emergency_is_active().then_some(Failure::Emergency)
+    }
+
+    fn emergency_is_active(&self) -> bool {
+        self.emergency.is_some_and(|input| input.is_active())
     }
 
     /// What forbids charging but can go away by itself: the recoverable safe

@@ -121,17 +121,23 @@ impl Rcd {
         events: &mut Events,
     ) {
         self.feedback.observe(now, inputs);
-        let (Some(test), Some(is_tripped)) = (self.test, self.feedback.reading()) else {
-            return;
-        };
-        let Stage::Testing {
-            mut trigger,
-            check_tripped_at,
-            mut tripped,
-        } = self.stage
+        let (
+            Some(test),
+            Stage::Testing {
+                mut trigger,
+                check_tripped_at,
+                mut tripped,
+            },
+        ) = (self.test, self.stage)
         else {
             return;
         };
+        // What can't be read counts as tripped, and that would pass the first check (S8).
+        let Ok(inputs) = inputs else {
+            self.break_off(now);
+            return;
+        };
+        let is_tripped = self.feedback.shows(inputs);
         if now >= check_tripped_at {
             tripped = tripped.or(Some(is_tripped));
         }
@@ -166,6 +172,13 @@ impl Rcd {
         events.push(Event::RcdTestEnded);
     }
 
+    /// The test is still due when the device has recovered.
+    fn break_off(&mut self, now: Millis) {
+        self.stage = Stage::Settling {
+            until: now.after(SETTLE_MS),
+        };
+    }
+
     /// Asks for a test as soon as the contactor is open.
     pub(crate) fn request_test(&mut self, now: Millis) {
         self.test_at = now;
@@ -176,12 +189,7 @@ impl Rcd {
     pub(crate) fn advance(&mut self, now: Millis, ev: Ev, contactor_open: bool) {
         match self.stage {
             Stage::Settling { until } if now >= until => self.stage = Stage::Watching,
-            // Broken off, and still due when the device has recovered.
-            Stage::Testing { .. } if !contactor_open => {
-                self.stage = Stage::Settling {
-                    until: now.after(SETTLE_MS),
-                };
-            }
+            Stage::Testing { .. } if !contactor_open => self.break_off(now),
             Stage::Settling { .. } | Stage::Watching | Stage::Testing { .. } => {}
         }
         if self.stage == Stage::Watching {

@@ -28,7 +28,7 @@
 //!             emergency) a new grant comes
 //!   Failed    contactor error, RCD error without an EV: until restart, or until a
 //!             feedback that could not be read is back; emergency: until it is
-//!             over; from every state
+//!             over; from every state. What was Finished before is so afterwards
 //! ```
 //! "seq." is a sequence of IEC 61851-1 table A.6.
 
@@ -109,6 +109,8 @@ pub(crate) struct Facts {
     pub measured_now: bool,
     /// The limits leave 6 A or more.
     pub current_available: bool,
+    /// The EV asks for ventilation, and there is none.
+    pub ventilation_refused: bool,
     /// The number of phases changes, so that no current is available.
     pub phases_switching: bool,
     pub granted: bool,
@@ -120,6 +122,8 @@ pub(crate) struct Facts {
     pub inhibition: Option<StopReason>,
     /// What is unrecoverable, the strongest first.
     pub failure: Option<Failure>,
+    /// The emergency input is asserted, whatever else has failed.
+    pub emergency: bool,
     /// The residual current device protects: no test runs and none is due.
     pub rcd_ready: bool,
     pub contactor_open: bool,
@@ -212,8 +216,11 @@ pub(crate) enum Session {
     Withdrawing { open_by: Millis, cause: Withdrawal },
     /// B1, C1: over, the plug is released.
     Finished(Finish),
-    /// F: unrecoverable safe state (guide 15.13).
-    Failed(Failure),
+    /// F: unrecoverable safe state (guide 15.13); afterwards Finished, if at all.
+    Failed {
+        failure: Failure,
+        then: Option<Finish>,
+    },
 }
 
 impl Session {
@@ -224,7 +231,8 @@ impl Session {
         let go = |next| Some((next, None));
         // Guide 3.3.4.1, 3.3.4.12, 3.3.4.15: unrecoverable, from every state.
         if let Some(failure) = facts.failure {
-            let next = Self::Failed(failure);
+            let then = self.finish(facts);
+            let next = Self::Failed { failure, then };
             return if self == next {
                 None
             } else {
@@ -260,11 +268,33 @@ impl Session {
             Self::Ready => Self::ready(facts),
             Self::Charging => Self::charge(now, facts),
             Self::Withdrawing { open_by, cause } => Self::withdraw(now, facts, open_by, cause),
-            // Released, but whether the EV has left shows only at +12 V.
-            Self::Failed(Failure::Emergency) => go(Self::Finished(Finish::Emergency)),
-            // The feedback is back. In state F nobody saw whether the EV has left.
-            Self::Failed(Failure::Contactor(_)) => go(Self::Vacant),
-            Self::Finished(_) | Self::Failed(Failure::Rcd(_)) => None,
+            Self::Finished(_) => None,
+            Self::Failed {
+                failure: Failure::Rcd(_),
+                ..
+            } => None,
+            // The emergency is over or the feedback back. In state F nobody saw whether
+            // the EV has left; that shows only at +12 V.
+            Self::Failed {
+                failure: Failure::Contactor(_) | Failure::Emergency,
+                then,
+            } => go(then.map_or(Self::Vacant, Self::Finished)),
+        }
+    }
+
+    /// What holds for this EV until it leaves, whatever fails meanwhile.
+    fn finish(self, facts: &Facts) -> Option<Finish> {
+        match self {
+            _ if facts.emergency => Some(Finish::Emergency),
+            Self::Finished(finish) => Some(finish),
+            Self::Failed { then, .. } => then,
+            Self::Starting
+            | Self::Vacant
+            | Self::Connected
+            | Self::Securing
+            | Self::Ready
+            | Self::Charging
+            | Self::Withdrawing { .. } => None,
         }
     }
 
@@ -303,6 +333,7 @@ impl Session {
             && facts.plug == Plug::Secured
             && facts.rcd_ready
             && facts.current_available
+            && !facts.ventilation_refused
             && facts.energy_requested
             && facts.offer_answered
             && facts.contactor_may_close
@@ -318,7 +349,7 @@ impl Session {
             | Self::Connected
             | Self::Securing
             | Self::Finished(_)
-            | Self::Failed(_) => false,
+            | Self::Failed { .. } => false,
         }
     }
 
@@ -407,7 +438,7 @@ impl Session {
             | Self::Securing
             | Self::Ready
             | Self::Finished(_)
-            | Self::Failed(_) => false,
+            | Self::Failed { .. } => false,
         }
     }
 
@@ -419,7 +450,7 @@ impl Session {
             | Self::Vacant
             | Self::Connected
             | Self::Finished(_)
-            | Self::Failed(_) => false,
+            | Self::Failed { .. } => false,
         }
     }
 
@@ -432,7 +463,7 @@ impl Session {
             | Self::Connected
             | Self::Securing
             | Self::Finished(_)
-            | Self::Failed(_) => false,
+            | Self::Failed { .. } => false,
         }
     }
 
@@ -441,7 +472,7 @@ impl Session {
         match self {
             Self::Connected | Self::Finished(_) => true,
             Self::Securing | Self::Ready | Self::Charging | Self::Withdrawing { .. } => true,
-            Self::Starting | Self::Vacant | Self::Failed(_) => false,
+            Self::Starting | Self::Vacant | Self::Failed { .. } => false,
         }
     }
 

@@ -68,10 +68,13 @@ pub(crate) struct Fan {
     wanted: bool,
     /// The level of relay 2.
     on: bool,
-    /// The feedback must show the fan running by then.
-    runs_by: Millis,
+    /// The feedback must have followed the command by then.
+    follows_by: Millis,
     /// It doesn't.
     late: bool,
+    /// The feedback has shown the fan at rest since it last claimed to see it running
+    /// without the relay; before that it proves nothing (S8).
+    trusted: bool,
     /// The sense input; `None` while it can't be read.
     sense: Option<bool>,
     announced: Announced,
@@ -83,8 +86,9 @@ impl Fan {
             ventilation,
             wanted: false,
             on: false,
-            runs_by: Millis(0),
+            follows_by: Millis(0),
             late: false,
+            trusted: false,
             sense: None,
             announced: Announced::NOTHING,
         }
@@ -122,9 +126,15 @@ impl Fan {
         if self.ventilation.enabled && wanted != self.wanted {
             self.wanted = wanted;
             self.on = wanted;
-            self.runs_by = now.after(REACTION_MS);
+            self.follows_by = now.after(REACTION_MS);
         }
-        self.late = self.wanted && !self.runs() && now >= self.runs_by;
+        let is_due = now >= self.follows_by;
+        self.late = self.wanted && !self.runs() && is_due;
+        self.trusted = match self.sense {
+            Some(_) if !self.runs() => true,
+            Some(_) if !self.on && is_due => false,
+            Some(_) | None => self.trusted,
+        };
     }
 
     /// The unrecoverable safe state (guide 15.13 table 70).
@@ -146,19 +156,23 @@ impl Fan {
         }
     }
 
+    fn is_believed(&self) -> bool {
+        self.trusted || self.ventilation.feedback == Feedback::None
+    }
+
     /// An EV in state D may charge now (guide 15.19 table 80).
     pub(crate) fn serves(&self) -> bool {
         let runs = match self.ventilation.control {
-            VentilationControl::Internal => self.on && self.runs(),
+            VentilationControl::Internal => self.on && self.runs() && self.is_believed(),
             VentilationControl::External => self.announced.available && self.announced.running,
         };
         self.ventilation.enabled && self.wanted && runs
     }
 
     /// An EV in state D may hope: there is ventilation, running or about to.
-    pub(crate) const fn is_available(&self) -> bool {
+    pub(crate) fn is_available(&self) -> bool {
         let available = match self.ventilation.control {
-            VentilationControl::Internal => !self.late,
+            VentilationControl::Internal => !self.late && self.is_believed(),
             VentilationControl::External => self.announced.available,
         };
         self.ventilation.enabled && available
@@ -181,6 +195,6 @@ impl Fan {
     }
 
     pub(crate) fn deadline(&self) -> Option<Deadline> {
-        self.wanted.then_some((self.runs_by, "ventilation"))
+        self.wanted.then_some((self.follows_by, "ventilation"))
     }
 }

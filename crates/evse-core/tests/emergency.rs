@@ -81,6 +81,47 @@ fn after_release_the_station_waits_until_the_ev_has_left() {
     bench.charge();
 }
 
+/// A contactor error ranks higher, and one that ends by itself must not end this, too.
+// covers: EMG-003
+#[test]
+fn a_contactor_error_does_not_let_the_ev_go_on_after_an_emergency() {
+    let press = |bench: &mut Bench| {
+        bench.world.digital = ALARM;
+        bench.run(1_000);
+        bench.world.digital = 0;
+    };
+    for (defect, pressed_first) in [
+        (ContactorDefect::Unreadable, true),
+        (ContactorDefect::Flutter, true),
+        (ContactorDefect::Flutter, false),
+    ] {
+        let mut bench = charging();
+        if pressed_first {
+            press(&mut bench);
+            bench.run(1_000);
+        }
+        bench.world.contactor_defect = defect;
+        bench.run_until(1_000, |bench| bench.status().contactor_fault.is_some());
+        bench.world.contactor_defect = ContactorDefect::None;
+        if !pressed_first {
+            press(&mut bench);
+            bench.take_events();
+        }
+        bench.run(60_000);
+        assert_eq!(bench.status().contactor_fault, None);
+        assert_eq!(
+            (bench.duty(), bench.session()),
+            (10_000, SessionState::Faulted)
+        );
+        assert!(bench.status().emergency && !bench.actuation.relay_1);
+        assert!(!bench.take_events().contains(&Event::ChargingStarted));
+        bench.plug(Ev::A);
+        bench.run(100);
+        assert!(!bench.status().emergency);
+        bench.charge();
+    }
+}
+
 // covers: EMG-007, EMG-008
 #[test]
 fn the_wrong_polarity_is_a_permanent_emergency() {

@@ -72,19 +72,31 @@ impl Dice {
 
     /// Mostly a working world, so that sessions happen.
     fn change(&mut self, world: &mut World, lethal: bool) {
-        match self.roll(40) {
-            30 => world.digital = u8::from(self.roll(3) == 0),
-            31..=33 => world.digital = 0,
+        match self.roll(44) {
+            30 => world.turn(EMERGENCY, self.roll(3) == 0),
+            31..=33 => world.turn(EMERGENCY, false),
+            40 => world.turn(KEY, self.roll(3) != 0),
+            41 => world.turn(KEY, true),
+            // For long enough that it is an alarm, and where there is a feedback a fault.
+            42 => world.inputs_fail = self.roll(4) == 0,
+            43 => world.inputs_fail = false,
             // For good are a trip without an EV and a failed test.
             34 if lethal => {
-                world.rcd_defect =
-                    self.pick(&[RcdDefect::Tripped, RcdDefect::Deaf, RcdDefect::Sticky]);
+                world.rcd_defect = self.pick(&[
+                    RcdDefect::Tripped,
+                    RcdDefect::Deaf,
+                    RcdDefect::Sticky,
+                    RcdDefect::Flutter,
+                ]);
             }
             34 if world.ev != Ev::A => world.rcd_defect = RcdDefect::Tripped,
             34..=37 => world.rcd_defect = RcdDefect::None,
             38 if lethal => {
-                world.relay_2_defect =
-                    self.pick(&[ContactorDefect::Welded, ContactorDefect::NeverCloses]);
+                world.relay_2_defect = self.pick(&[
+                    ContactorDefect::Welded,
+                    ContactorDefect::NeverCloses,
+                    ContactorDefect::Flutter,
+                ]);
             }
             38 | 39 => world.relay_2_defect = ContactorDefect::None,
             0..=5 => world.ev = Ev::C,
@@ -114,10 +126,11 @@ impl Dice {
             21..=23 => world.proximity = PP_32,
             24..=26 => world.ev = Ev::C,
             27 | 28 => world.ev = Ev::A,
-            _ if lethal => {
+            _ if lethal && self.roll(2) == 0 => {
                 world.contactor_defect = self.pick(&[
                     ContactorDefect::Welded,
                     ContactorDefect::NeverCloses,
+                    ContactorDefect::Flutter,
                     ContactorDefect::Unreadable,
                 ]);
             }
@@ -163,6 +176,7 @@ impl Dice {
 #[derive(Default)]
 struct Chronicle {
     steps: u64,
+    restarts: u64,
     closings: u64,
     unlocks: u64,
     states: BTreeMap<String, u64>,
@@ -176,9 +190,16 @@ fn live(config: Config, seed: u64, steps: u64, chronicle: &mut Chronicle) {
     let mut oracle = Oracle::new(config, now);
     let mut world = World::new();
     let mut relay = false;
-    // One life in four ends in a contactor error; the others would not last otherwise.
+    // One life in four has contactor errors, which only a restart ends; the others would
+    // not last otherwise.
     let lethal = seed.is_multiple_of(4);
     for number in 0..steps {
+        if dice.roll(8_000) == 0 {
+            world.apply(&config.safe());
+            machine = Machine::new(config, now);
+            oracle = Oracle::new(config, now);
+            chronicle.restarts += 1;
+        }
         let input = match dice.roll(4_000) {
             _ if number < 10 => {
                 now = now.after(CYCLE_MS);
@@ -273,6 +294,11 @@ fn no_random_life_breaks_a_safety_rule() {
             ..socket(Authentication::Free)
         },
         with_rcd(with_emergency(socket(Authentication::Free))),
+        with_emergency(socket(Authentication::KeySwitch(DigitalInput::KEY_SWITCH))),
+        Config {
+            contactor_feedback: Feedback::None,
+            ..with_rcd(fixed_cable(Authentication::Free))
+        },
         Config {
             relay_2: SecondRelay::PhaseSwitch(PhaseSwitch {
                 feedback: Feedback::NormallyOpen,
@@ -303,7 +329,10 @@ fn no_random_life_breaks_a_safety_rule() {
         let config = configs[seed as usize % configs.len()];
         live(config, seed, life, &mut chronicle);
     }
-    println!("{} steps, {} closings", chronicle.steps, chronicle.closings);
+    println!(
+        "{} steps, {} restarts, {} closings",
+        chronicle.steps, chronicle.restarts, chronicle.closings
+    );
     println!("{:#?}\n{:#?}", chronicle.states, chronicle.stops);
     assert!(
         chronicle.closings > 200,

@@ -96,6 +96,31 @@ fn a_test_that_does_not_trip_or_recover_is_an_error_until_restart() {
     }
 }
 
+/// Whoever can't see the device trip has not seen it trip (S8).
+#[test]
+fn a_test_whose_feedback_can_not_be_read_is_made_again() {
+    let mut config = timed(815, 810, 410);
+    config.contactor_feedback = Feedback::None;
+    for readable_after in [200, 1_000] {
+        let mut bench = Bench::new(config);
+        // It would not trip: only a test that is not made in full can pass.
+        bench.world.rcd_defect = RcdDefect::Deaf;
+        bench.run_until(20_000, |bench| bench.world.rcd_trigger_is_on());
+        bench.run(700);
+        bench.world.inputs_fail = true;
+        bench.run(readable_after);
+        assert!(!bench.world.rcd_trigger_is_on());
+        bench.world.inputs_fail = false;
+        bench.run(500);
+        assert_eq!(tests_ended(&mut bench), 0);
+        bench.plug(Ev::C);
+        bench.run(20_000);
+        assert!(!bench.actuation.relay_1, "{readable_after}");
+        assert_eq!(bench.status().rcd_error, Some(RcdError::TestFailed));
+        assert_eq!(tests_ended(&mut bench), 1);
+    }
+}
+
 // covers: RCD-019
 #[test]
 fn each_ev_is_preceded_by_a_test() {

@@ -133,6 +133,13 @@ fn without_feedback_actual_repeats_the_target() {
     bench.plug(Ev::D);
     bench.run(2_000);
     assert_eq!(bench.status().ventilation.actual, Some(true));
+    // So it does where the station only watches relay 2, for whoever owns it.
+    let mut bench = Bench::rested(config(false, External, Feedback::None));
+    for on in [true, false] {
+        bench.request(Request::VentilationTarget(on));
+        bench.run(100);
+        assert_eq!(bench.status().ventilation.actual, Some(on));
+    }
 }
 
 #[test]
@@ -143,6 +150,67 @@ fn a_fan_that_does_not_start_is_no_ventilation() {
     bench.run(5_000);
     assert!(!bench.actuation.relay_1);
     assert_eq!(bench.duty(), 10_000);
+}
+
+/// The contact that would leave an EV's gas in the room: it shows a fan that doesn't turn.
+#[test]
+fn a_feedback_that_shows_a_fan_without_relay_2_is_not_believed() {
+    for (feedback, lie, honest) in [
+        (
+            Feedback::NormallyOpen,
+            ContactorDefect::Welded,
+            ContactorDefect::None,
+        ),
+        (
+            Feedback::NormallyClosed,
+            ContactorDefect::NeverCloses,
+            ContactorDefect::Welded,
+        ),
+    ] {
+        let mut bench = Bench::new(config(true, Internal, feedback));
+        bench.world.relay_2_defect = lie;
+        bench.plug(Ev::D);
+        bench.run(20_000);
+        assert!(!bench.actuation.relay_1, "from the start, {feedback:?}");
+        assert_eq!(bench.duty(), 10_000);
+        assert!(bench.status().ventilation_refused);
+        // Unreadable is not at rest.
+        bench.world.inputs_fail = true;
+        bench.run(100);
+        bench.world.inputs_fail = false;
+        bench.run(1_000);
+        assert!(!bench.actuation.relay_1);
+        // Seen at rest, and not late for it.
+        bench.plug(Ev::A);
+        bench.world.relay_2_defect = honest;
+        bench.run(1_000);
+        bench.world.relay_2_defect = ContactorDefect::None;
+        if feedback == Feedback::NormallyOpen {
+            bench.plug(Ev::D);
+            bench.run_until(20_000, |bench| bench.actuation.relay_1);
+            // It sticks while the fan runs: found out when the relay has been off.
+            bench.world.relay_2_defect = lie;
+            bench.plug(Ev::C);
+            bench.run(1_000);
+            bench.plug(Ev::D);
+            bench.run(20_000);
+            assert!(!bench.actuation.relay_1);
+        }
+    }
+}
+
+#[test]
+fn a_fan_may_take_250_ms_to_stop() {
+    let mut bench = ventilated(config(true, Internal, Feedback::NormallyOpen), &[]);
+    for (stops_after, charges) in [(200, true), (260, false)] {
+        bench.world.relay_2_defect = ContactorDefect::Welded;
+        bench.plug(Ev::B);
+        bench.run_until(100, |bench| !bench.actuation.relay_2);
+        bench.run(stops_after);
+        bench.plug(Ev::D);
+        bench.run(12_000);
+        assert_eq!(bench.actuation.relay_1, charges, "{stops_after}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Machine {
     fn duty_cycle(&self) -> DutyCycle {
         match self.session {
             // Unrecoverable safe state (guide 15.13, table 70).
-            Session::Failed(_) => DutyCycle::ZERO,
+            Session::Failed { .. } => DutyCycle::ZERO,
             Session::Ready | Session::Charging => {
                 if self.inhibition().is_some()
                     || self.ventilation_is_refused()
@@ -73,7 +73,7 @@ impl Machine {
             | Session::Ready
             | Session::Charging
             | Session::Finished(_)
-            | Session::Failed(_) => None,
+            | Session::Failed { .. } => None,
         };
         let lock = match &self.outlet {
             Outlet::Socket { lock, .. } => lock.deadline(),

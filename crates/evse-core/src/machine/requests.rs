@@ -101,7 +101,7 @@ impl Machine {
             | Session::Ready
             | Session::Charging
             | Session::Withdrawing { .. }
-            | Session::Failed(_) => {}
+            | Session::Failed { .. } => {}
         }
     }
 
@@ -124,7 +124,7 @@ impl Machine {
             Session::Finished(Finish::Emergency)
             | Session::Starting
             | Session::Vacant
-            | Session::Failed(_) => {
+            | Session::Failed { .. } => {
                 lock.retry(now, LockPosition::Unlocked);
             }
             // Ends first, see Session::next.

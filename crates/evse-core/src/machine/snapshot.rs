@@ -1,7 +1,7 @@
 //! The state as others see it.
 
 use super::{Machine, Outlet, Second};
-use crate::session::{Failure, Finish, Session};
+use crate::session::{Finish, Session};
 use crate::{Availability, ContactorPosition, PhaseCount, SessionState, Status, VentilationStatus};
 
 impl Machine {
@@ -39,7 +39,11 @@ impl Machine {
             lock,
             lock_failure: match self.session {
                 // A plug that could not be locked is released; the report stays.
-                Session::Finished(Finish::LockFailed(failed)) => failure.or(Some(failed)),
+                Session::Finished(Finish::LockFailed(failed))
+                | Session::Failed {
+                    then: Some(Finish::LockFailed(failed)),
+                    ..
+                } => failure.or(Some(failed)),
                 Session::Finished(Finish::UnlockRequested { .. } | Finish::Emergency)
                 | Session::Starting
                 | Session::Vacant
@@ -48,7 +52,7 @@ impl Machine {
                 | Session::Ready
                 | Session::Charging
                 | Session::Withdrawing { .. }
-                | Session::Failed(_) => failure,
+                | Session::Failed { .. } => failure,
             },
             proximity_error,
             cable_limit,
@@ -65,9 +69,8 @@ impl Machine {
         let inoperative = self.wishes.result() == Availability::Inoperative;
         match self.session {
             Session::Starting => SessionState::Inoperative,
-            Session::Failed(_) | Session::Finished(Finish::LockFailed(_) | Finish::Emergency) => {
-                SessionState::Faulted
-            }
+            Session::Failed { .. }
+            | Session::Finished(Finish::LockFailed(_) | Finish::Emergency) => SessionState::Faulted,
             Session::Vacant
             | Session::Connected
             | Session::Securing
@@ -111,9 +114,11 @@ impl Machine {
     }
 
     fn emergency_holds(&self) -> bool {
-        let asserted = self.emergency.is_some_and(|input| input.is_active());
-        let session_waits = match self.session {
-            Session::Failed(Failure::Emergency) | Session::Finished(Finish::Emergency) => true,
+        let waits = match self.session {
+            Session::Finished(finish)
+            | Session::Failed {
+                then: Some(finish), ..
+            } => finish == Finish::Emergency,
             Session::Starting
             | Session::Vacant
             | Session::Connected
@@ -121,9 +126,8 @@ impl Machine {
             | Session::Ready
             | Session::Charging
             | Session::Withdrawing { .. }
-            | Session::Finished(Finish::UnlockRequested { .. } | Finish::LockFailed(_))
-            | Session::Failed(Failure::Contactor(_) | Failure::Rcd(_)) => false,
+            | Session::Failed { then: None, .. } => false,
         };
-        asserted || session_waits
+        self.emergency_is_active() || waits
     }
 }

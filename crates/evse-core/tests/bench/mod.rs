@@ -25,23 +25,27 @@ pub enum Ev {
     Flutter,
 }
 
-/// How the contactor and its feedback behave.
+/// How the contactor and its feedback behave. Where the feedback is stuck nobody can
+/// tell from it whether the contactor is, too: the rules must hold for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContactorDefect {
     None,
-    /// Contacts closed for ever; feedback says so.
+    /// Feedback says closed for ever: the contacts are welded, or it lies.
     Welded,
-    /// The coil is broken; feedback says open.
+    /// Feedback says open for ever: the coil is broken, or it lies.
     NeverCloses,
-    /// The input can't be read.
+    /// Feedback says the opposite in every round.
+    Flutter,
+    /// The input can't be read, nor can any other.
     Unreadable,
 }
 
 impl ContactorDefect {
-    const fn position(self, relay: bool) -> bool {
+    const fn feedback(self, relay: bool, odd_round: bool) -> bool {
         match self {
             Self::Welded => true,
             Self::NeverCloses => false,
+            Self::Flutter => odd_round,
             Self::None | Self::Unreadable => relay,
         }
     }
@@ -73,12 +77,19 @@ pub enum RcdDefect {
     Deaf,
     /// Doesn't recover from a test.
     Sticky,
+    /// Tripped in every other round.
+    Flutter,
 }
+
+/// DIGITAL_IN_1, see [`with_emergency`].
+pub const EMERGENCY: u8 = 0b1;
+/// DIGITAL_IN_3, [`DigitalInput::KEY_SWITCH`].
+pub const KEY: u8 = 0b100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub ev: Ev,
-    /// Whether the next round is the wrong one of [`Ev::Flutter`].
+    /// Whether this round is the wrong one of what flutters.
     pub odd_round: bool,
     /// Voltage of the proximity pilot.
     pub proximity: i32,
@@ -123,6 +134,11 @@ impl World {
         }
     }
 
+    /// Turns a digital input on or off.
+    pub fn turn(&mut self, input: u8, on: bool) {
+        self.digital = self.digital & !input | if on { input } else { 0 };
+    }
+
     /// Takes over the machine's outputs; motors and coils follow at once.
     pub fn apply(&mut self, actuation: &Actuation) {
         self.relay_1 = actuation.relay_1;
@@ -141,9 +157,11 @@ impl World {
         }
     }
 
-    /// Whether the outlet is live.
-    pub fn contacts_closed(&self) -> bool {
-        self.contactor_defect.position(self.relay_1)
+    fn flutters(&self) -> bool {
+        let contactors = [self.contactor_defect, self.relay_2_defect];
+        self.ev == Ev::Flutter
+            || contactors.contains(&ContactorDefect::Flutter)
+            || self.rcd_defect == RcdDefect::Flutter
     }
 
     pub fn peaks(&self) -> Result<PilotPeaks, SensorFault> {
@@ -206,17 +224,20 @@ impl World {
             RcdDefect::None | RcdDefect::Sticky => self.rcd_trigger_is_on(),
             RcdDefect::Tripped => true,
             RcdDefect::Deaf => false,
+            RcdDefect::Flutter => self.odd_round,
         }
     }
 
     pub fn inputs(&self) -> Result<Inputs, SensorFault> {
-        if self.inputs_fail || self.contactor_defect == ContactorDefect::Unreadable {
+        let unreadable =
+            [self.contactor_defect, self.relay_2_defect].contains(&ContactorDefect::Unreadable);
+        if self.inputs_fail || unreadable {
             return Err(SensorFault);
         }
         let rcd_feedback = u8::from(!self.rcd_is_tripped()) << 1;
         Ok(Inputs {
-            relay_1_sense: self.contacts_closed(),
-            relay_2_sense: self.relay_2_defect.position(self.relay_2),
+            relay_1_sense: self.contactor_defect.feedback(self.relay_1, self.odd_round),
+            relay_2_sense: self.relay_2_defect.feedback(self.relay_2, self.odd_round),
             lock_driver_fault: self.lock_defect == LockDefect::Driver,
             digital: DigitalInputs(self.digital & !0b10 | rcd_feedback),
         })
@@ -236,7 +257,7 @@ impl World {
             self.lock_defect,
             LockDefect::CapacitorEmpty | LockDefect::Starved
         );
-        self.odd_round = self.ev == Ev::Flutter && !self.odd_round;
+        self.odd_round = self.flutters() && !self.odd_round;
         Sample {
             pilot: self.peaks(),
             pilot_in_reset: Some(self.peaks_in_reset()),

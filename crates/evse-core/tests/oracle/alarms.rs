@@ -3,6 +3,47 @@
 use super::*;
 
 impl Oracle {
+    /// Whether an EV in state D may charge (guide 15.19 table 80).
+    pub(super) fn accepts_state_d(
+        &mut self,
+        now: Millis,
+        inputs: Result<Inputs, SensorFault>,
+    ) -> bool {
+        let ventilated = match self.config.relay_2 {
+            SecondRelay::PhaseSwitch(_) => false,
+            SecondRelay::Ventilation(fan) => {
+                fan.enabled
+                    && match fan.control {
+                        VentilationControl::External => self.ventilation_announced == (true, true),
+                        VentilationControl::Internal => self.fan_runs(now, fan.feedback, inputs),
+                    }
+            }
+        };
+        self.config.always_accept_state_d || ventilated
+    }
+
+    /// A feedback that said so without the fan is not believed until it has shown rest.
+    fn fan_runs(
+        &mut self,
+        now: Millis,
+        feedback: Feedback,
+        inputs: Result<Inputs, SensorFault>,
+    ) -> bool {
+        if feedback == Feedback::None {
+            return self.relay_2;
+        }
+        let active_is_running = feedback == Feedback::NormallyOpen;
+        let runs = inputs
+            .ok()
+            .map(|inputs| inputs.relay_2_sense == active_is_running);
+        let contradicts = runs == Some(true) && !self.relay_2;
+        self.fan_contradicts
+            .hold(contradicts, now.after(FEEDBACK_MS));
+        self.fan_lies |= self.fan_contradicts.too_long(now);
+        self.fan_lies &= runs != Some(false);
+        self.relay_2 && runs == Some(true) && !self.fan_lies
+    }
+
     /// S3, and what the residual current device asks for.
     pub(super) fn alarm_rules(&self, step: &Step) -> Result<(), &'static str> {
         let a = &step.actuation;

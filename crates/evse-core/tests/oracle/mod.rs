@@ -5,6 +5,7 @@
 //! different times can be recognised as equal.
 
 mod alarms;
+mod feedback;
 mod readings;
 mod wishes;
 
@@ -17,6 +18,14 @@ const OPEN_MS: u64 = 20;
 const STALE_MS: u64 = 100;
 /// 250 ms reaction, 10 ms debouncing, one round.
 const FEEDBACK_MS: u64 = 270;
+/// The same for one that says something else all the time: one slow round more.
+const UNSTEADY_MS: u64 = 360;
+/// The machine's 10 ms of debouncing.
+const BOUNCE_MS: u64 = 10;
+/// What a contactor takes to open. Until then a feedback that has contradicted is no proof.
+const DROP_MS: u64 = 250;
+/// The key switch bounces for less.
+const KEY_MS: u64 = 50;
 /// A little less than the 10 s of an open feedback that end its being unreadable.
 const TRUST_MS: u64 = 9_900;
 /// 100 ms monitoring and one round.
@@ -80,8 +89,16 @@ pub struct Oracle {
     odd_rounds: u32,
     feedback: Option<bool>,
     mismatch: Since,
-    unreadable: Since,
+    /// A feedback that contradicts the command, and is no bounce.
+    contradicts: Since,
+    contradicted: bool,
+    /// The feedback has said the same for long enough to mean it.
+    steady: Since,
+    unsteady: Since,
+    overdue: Since,
     blind: bool,
+    /// An opening that the feedback did not speak for is over.
+    dropped: Since,
     seen_open: Since,
     unlocked: Since,
     locked_now: bool,
@@ -95,6 +112,8 @@ pub struct Oracle {
     ocpp: Option<Amperes>,
     limit_seen: bool,
     grant: Grant,
+    key: bool,
+    key_turning: Since,
     broker: bool,
     backend: Operation,
     customer: Operation,
@@ -109,9 +128,15 @@ pub struct Oracle {
     second_feedback: Option<bool>,
     second_mismatch: Since,
     ventilation_announced: (bool, bool),
+    /// The fan's feedback says that it runs although relay 2 is off.
+    fan_contradicts: Since,
+    fan_lies: bool,
     // what came out
+    triggered: bool,
     testing: bool,
-    /// A test has ended since the EV came.
+    /// The running test has seen the device tripped.
+    trip_seen: bool,
+    /// A test has ended since the EV came, and has seen it.
     tested: bool,
     relay_2: bool,
     pulled_in: Since,
@@ -137,8 +162,13 @@ impl Oracle {
             odd_rounds: 0,
             feedback: None,
             mismatch: Since::default(),
-            unreadable: Since::default(),
+            contradicts: Since::default(),
+            contradicted: false,
+            steady: Since::default(),
+            unsteady: Since::default(),
+            overdue: Since::default(),
             blind: false,
+            dropped: Since(Some(now)),
             seen_open: Since::default(),
             unlocked: Since::default(),
             locked_now: false,
@@ -152,6 +182,8 @@ impl Oracle {
             ocpp: None,
             limit_seen: false,
             grant: Grant::Revoked,
+            key: false,
+            key_turning: Since::default(),
             broker: false,
             backend: Operation::Operative,
             customer: Operation::Operative,
@@ -165,7 +197,11 @@ impl Oracle {
             second_feedback: None,
             second_mismatch: Since::default(),
             ventilation_announced: (false, false),
+            fan_contradicts: Since::default(),
+            fan_lies: false,
+            triggered: false,
             testing: false,
+            trip_seen: false,
             tested: false,
             relay_2: false,
             pulled_in: Since::default(),
@@ -210,35 +246,12 @@ impl Oracle {
             self.rcd.look(on(monitor.feedback));
             let counts = self.rcd.twice && !self.testing && now > self.rcd_settled_at;
             self.rcd_latched |= counts;
+            self.trip_seen |= self.testing && self.rcd.on == Some(true);
         }
     }
 
-    /// Whether an EV in state D may charge (guide 15.19 table 80).
-    fn accepts_state_d(&self, inputs: Result<Inputs, SensorFault>) -> bool {
-        let sense = inputs.ok().map(|inputs| inputs.relay_2_sense);
-        let ventilated = match self.config.relay_2 {
-            SecondRelay::PhaseSwitch(_) => false,
-            SecondRelay::Ventilation(fan) => {
-                fan.enabled
-                    && match (fan.control, fan.feedback) {
-                        (VentilationControl::External, _) => {
-                            self.ventilation_announced == (true, true)
-                        }
-                        (VentilationControl::Internal, Feedback::None) => self.relay_2,
-                        (VentilationControl::Internal, Feedback::NormallyOpen) => {
-                            self.relay_2 && sense == Some(true)
-                        }
-                        (VentilationControl::Internal, Feedback::NormallyClosed) => {
-                            self.relay_2 && sense == Some(false)
-                        }
-                    }
-            }
-        };
-        self.config.always_accept_state_d || ventilated
-    }
-
     fn measure(&mut self, now: Millis, sample: &Sample) {
-        let accepts_state_d = self.accepts_state_d(sample.inputs);
+        let accepts_state_d = self.accepts_state_d(now, sample.inputs);
         let requested = requests(sample.pilot, self.driven, accepts_state_d);
         match requested {
             Some(true) => {
@@ -271,6 +284,7 @@ impl Oracle {
             self.stale = Since(Some(now.after(STALE_MS)));
         }
         self.measure_feedback(now, sample);
+        self.measure_key(now, sample.inputs);
         if let Connection::Socket { .. } = self.config.connection {
             self.locked_now = sample
                 .lock_sense
@@ -332,44 +346,6 @@ impl Oracle {
         }
     }
 
-    fn measure_feedback(&mut self, now: Millis, sample: &Sample) {
-        if let SecondRelay::PhaseSwitch(switch) = self.config.relay_2 {
-            let active_is_closed = switch.feedback == Feedback::NormallyOpen;
-            self.second_feedback = sample
-                .inputs
-                .ok()
-                .map(|inputs| inputs.relay_2_sense == active_is_closed);
-            let first = sample.inputs.ok().map(|inputs| inputs.relay_1_sense);
-            // Its coil may hang on the first contactor's output.
-            let is_fed = self.relay && first == Some(true);
-            let mismatch = match self.second_feedback {
-                Some(true) => !self.relay_2,
-                Some(false) => self.relay_2 && is_fed,
-                None => false,
-            };
-            self.second_mismatch
-                .hold(mismatch, now.after(FEEDBACK_MS + 50));
-            self.condemned |= self.second_mismatch.too_long(now);
-        }
-        if !self.has_feedback() {
-            return;
-        }
-        let active_is_closed = self.config.contactor_feedback == Feedback::NormallyOpen;
-        self.feedback = sample
-            .inputs
-            .ok()
-            .map(|inputs| inputs.relay_1_sense == active_is_closed);
-        let mismatch = self.feedback.is_some_and(|closed| closed != self.relay);
-        self.mismatch.hold(mismatch, now.after(FEEDBACK_MS));
-        self.unreadable
-            .hold(self.feedback.is_none(), now.after(FEEDBACK_MS));
-        self.condemned |= self.mismatch.too_long(now);
-        self.blind |= self.unreadable.too_long(now);
-        let seen_open = self.blind && self.feedback == Some(false);
-        self.seen_open.hold(seen_open, now.after(TRUST_MS));
-        self.blind &= !self.seen_open.too_long(now);
-    }
-
     fn limit(&self) -> Amperes {
         let fixed = match self.config.connection {
             Connection::FixedCable { limit } => Some(limit),
@@ -392,10 +368,7 @@ impl Oracle {
     fn rules(&self, now: Millis, input: &Input, step: &Step) -> Result<(), &'static str> {
         let a = &step.actuation;
         let socket = matches!(self.config.connection, Connection::Socket { .. });
-        let granted = match self.config.authentication {
-            Authentication::Free | Authentication::KeySwitch(_) => true,
-            Authentication::Mqtt | Authentication::Ocpp => self.grant != Grant::Revoked,
-        };
+        let granted = self.is_granted();
         let offered = match a.pilot {
             PilotOutput::Duty(duty) => duty.offered(),
             PilotOutput::Released => None,
@@ -448,6 +421,10 @@ impl Oracle {
             rule(!a.relay_1, "S4: no unlocking while commanded closed")?;
             let open = !self.has_feedback() || self.feedback == Some(false);
             rule(open, "S4: no unlocking without proof of an open contactor")?;
+            rule(
+                self.dropped.too_long(now),
+                "S4: no unlocking on the word of a feedback that has just contradicted",
+            )?;
             rule(
                 self.second_feedback != Some(true),
                 "S4: no unlocking while L2 and L3 are live",
@@ -527,10 +504,13 @@ impl Oracle {
         self.note_unlocking(step);
         let actuation = &step.actuation;
         if let Some(test) = self.config.rcd.and_then(|monitor| monitor.test) {
-            self.testing |= actuation.outputs == test.trigger.level(true);
+            let triggered = actuation.outputs == test.trigger.level(true);
+            self.trip_seen &= self.triggered || !triggered;
+            self.triggered = triggered;
+            self.testing |= triggered;
             if step.events.iter().any(|event| event == Event::RcdTestEnded) {
                 self.testing = false;
-                self.tested = true;
+                self.tested = self.trip_seen;
             }
         }
         if actuation.relay_2 != self.relay_2 {
@@ -546,8 +526,13 @@ impl Oracle {
                 REST_MS
             };
             self.may_close = Since(Some(ready.max(now.after(wait))));
+            let proven = actuation.relay_1 || !self.contradicted;
+            self.dropped = Since(Some(now.after(if proven { 0 } else { DROP_MS })));
             // A new command gives the contactor its time again.
             self.mismatch = Since::default();
+            self.contradicts = Since::default();
+            self.contradicted = false;
+            self.unsteady = Since::default();
         }
         self.relay = actuation.relay_1;
         self.driven = actuation.pilot;

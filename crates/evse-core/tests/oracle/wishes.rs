@@ -116,10 +116,26 @@ impl Oracle {
             .events
             .iter()
             .any(|event| event == Event::SessionEnded(StopReason::UnlockRequested));
-        let granted = match self.config.authentication {
-            Authentication::Free | Authentication::KeySwitch(_) => true,
+        self.unlocked_on_request |= ended && self.is_granted();
+    }
+
+    pub(super) fn is_granted(&self) -> bool {
+        match self.config.authentication {
+            Authentication::Free => true,
+            Authentication::KeySwitch(_) => self.key,
             Authentication::Mqtt | Authentication::Ocpp => self.grant != Grant::Revoked,
-        };
-        self.unlocked_on_request |= ended && granted;
+        }
+    }
+
+    /// One that can't be read is off (S8).
+    pub(super) fn measure_key(&mut self, now: Millis, inputs: Result<Inputs, SensorFault>) {
+        if let Authentication::KeySwitch(input) = self.config.authentication {
+            let on = inputs.is_ok_and(|inputs| input.is_on(inputs.digital));
+            self.key_turning.hold(on != self.key, now.after(KEY_MS));
+            if self.key_turning.too_long(now) {
+                self.key = on;
+                self.key_turning = Since::default();
+            }
+        }
     }
 }

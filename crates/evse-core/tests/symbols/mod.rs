@@ -26,6 +26,10 @@ pub enum Symbol {
     /// quick look, no round.
     Emergency(bool),
     Rcd(RcdDefect),
+    /// DIGITAL_IN_3, the key switch, is turned; 10 ms, a round.
+    Key(bool),
+    /// The process dies and starts again in the world as it is; 10 ms, a round.
+    Restart,
     /// A quick look 1 ms later.
     Look,
     /// A request, at once.
@@ -53,11 +57,12 @@ pub const PILOT: [Symbol; 10] = [
     Symbol::Ev(Ev::Flutter),
 ];
 
-pub const CONTACTOR: [Symbol; 4] = [
+pub const CONTACTOR: [Symbol; 5] = [
     Symbol::Contactor(ContactorDefect::None),
     Symbol::Contactor(ContactorDefect::Welded),
     Symbol::Contactor(ContactorDefect::NeverCloses),
     Symbol::Contactor(ContactorDefect::Unreadable),
+    Symbol::Contactor(ContactorDefect::Flutter),
 ];
 
 pub const PLUG: [Symbol; 8] = [
@@ -85,29 +90,37 @@ pub const REQUESTS: [Symbol; 9] = [
     Symbol::Request(Request::Unlock),
 ];
 
-pub const ALARMS: [Symbol; 8] = [
+pub const ALARMS: [Symbol; 11] = [
     Symbol::Emergency(true),
     Symbol::Emergency(false),
     Symbol::Rcd(RcdDefect::Tripped),
     Symbol::Rcd(RcdDefect::Deaf),
     Symbol::Rcd(RcdDefect::Sticky),
+    Symbol::Rcd(RcdDefect::Flutter),
     Symbol::Rcd(RcdDefect::None),
+    Symbol::Contactor(ContactorDefect::Unreadable),
+    Symbol::Contactor(ContactorDefect::None),
     Symbol::Look,
     Symbol::Request(Request::TestRcd),
 ];
 
-pub const PHASES: [Symbol; 6] = [
+pub const PHASES: [Symbol; 8] = [
     Symbol::SecondContactor(ContactorDefect::None),
     Symbol::SecondContactor(ContactorDefect::Welded),
     Symbol::SecondContactor(ContactorDefect::NeverCloses),
+    Symbol::SecondContactor(ContactorDefect::Flutter),
+    Symbol::SecondContactor(ContactorDefect::Unreadable),
     Symbol::Request(Request::Phases(PhaseCount::One)),
     Symbol::Request(Request::Phases(PhaseCount::Three)),
     Symbol::Request(Request::PhaseSwitchDelay(10_000)),
 ];
 
-pub const VENTILATION: [Symbol; 8] = [
+pub const VENTILATION: [Symbol; 11] = [
     Symbol::SecondContactor(ContactorDefect::None),
+    Symbol::SecondContactor(ContactorDefect::Welded),
     Symbol::SecondContactor(ContactorDefect::NeverCloses),
+    Symbol::SecondContactor(ContactorDefect::Flutter),
+    Symbol::SecondContactor(ContactorDefect::Unreadable),
     Symbol::Request(Request::VentilationAvailable(true)),
     Symbol::Request(Request::VentilationAvailable(false)),
     Symbol::Request(Request::VentilationActual(true)),
@@ -117,5 +130,6 @@ pub const VENTILATION: [Symbol; 8] = [
 ];
 
 pub fn everything() -> Vec<Symbol> {
-    [&TIME[..], &PILOT, &CONTACTOR, &PLUG, &REQUESTS].concat()
+    let restart = [Symbol::Restart];
+    [&TIME[..], &PILOT, &CONTACTOR, &PLUG, &REQUESTS, &restart].concat()
 }
