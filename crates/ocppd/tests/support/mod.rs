@@ -54,10 +54,10 @@ pub fn until_within(limit: Duration, what: &str, mut condition: impl FnMut() -> 
     }
 }
 
-/// Nearly every answer comes within a second (guide 3.4 table 14), and none much later on a
-/// loaded machine.
+/// Nearly every answer comes within a second (guide 3.4 table 14); a loaded machine may stand
+/// still for longer.
 pub const USUAL_ANSWER: Duration = Duration::from_secs(1);
-pub const LATEST_ANSWER: Duration = Duration::from_secs(5);
+pub const LATEST_ANSWER: Duration = Duration::from_secs(30);
 
 /// Asserts that the station has answered each CALL in time, by the central system's record.
 pub fn assert_in_time(central: &CentralSystem) {
