@@ -207,7 +207,7 @@ fn a_profile_that_does_not_connect_is_taken_back() {
     until_within(LATER, "the old profile again", || {
         central.handshakes().len() > before
     });
-    central.wait_connected(SOON).unwrap();
+    central.wait_connected(LATER).unwrap();
     assert_eq!(profile(&central), "0");
     assert!(bench.log().contains("the old one holds"));
 }
@@ -225,7 +225,7 @@ fn a_key_that_the_central_system_refuses_gives_way_to_the_old_one() {
         handshakes.map(|one| one.authorization).collect::<Vec<_>>()
     };
     until_within(LATER, "profile 1", || headers(&central).len() == 2);
-    central.wait_connected(SOON).unwrap();
+    central.wait_connected(LATER).unwrap();
     central.refuse_handshakes(Some(401));
     assert_eq!(change(&central, "AuthorizationKey", OTHER), "Accepted");
     until_within(LATER, "the old key again", || headers(&central).len() >= 6);

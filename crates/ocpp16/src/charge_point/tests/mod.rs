@@ -1,5 +1,6 @@
 //! The charge point as a whole, against a scripted central system and virtual time.
 
+mod access;
 mod authorization;
 mod bench;
 mod boot;
