@@ -78,6 +78,7 @@ const RULES: &[(&str, &[&str])] = &[
             "rustls-native-certs",
             "serde",
             "serde_json",
+            "socket2",
             "thiserror",
             "tokio",
             "tokio-rustls",

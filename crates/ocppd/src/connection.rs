@@ -409,11 +409,13 @@ mod tests {
     }
 
     // What the kernel makes of it takes a minute and a link that swallows packets.
-    #[tokio::test]
-    async fn a_dead_link_shows_within_two_minutes_without_pings() {
+    #[test]
+    fn a_dead_link_shows_within_two_minutes_without_pings() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_io().build().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let tcp = dial("127.0.0.1", port).await.unwrap();
+        let tcp = runtime.block_on(dial("127.0.0.1", port)).unwrap();
         let socket = SockRef::from(&tcp);
         assert!(socket.keepalive().unwrap());
         let asks = socket.tcp_keepalive_time().unwrap() + socket.tcp_keepalive_interval().unwrap();

@@ -135,9 +135,9 @@ fn integer(value: &Value) -> Option<i64> {
 }
 
 fn decimal(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::String(text) => text.trim().parse().ok(),
-        _ => value.as_f64(),
+    let number = match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => value.as_f64(),
     };
     number.filter(|number| number.is_finite())
 }
