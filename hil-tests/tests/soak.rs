@@ -72,6 +72,8 @@ struct Soak {
     is_closed: bool,
     /// The recloser's states since the last one that was published, in their order.
     states: Vec<&'static str>,
+    /// How often something was asked for once more because a client had lost the broker.
+    cut_offs: u32,
 }
 
 impl Soak {
@@ -86,6 +88,7 @@ impl Soak {
             told: HashSet::new(),
             is_closed: true,
             states: vec!["close"],
+            cut_offs: 0,
         };
         soak.bench.recloser.set_travel(Duration::from_millis(50));
         let mark = soak.bench.observer.mark();
@@ -194,16 +197,14 @@ impl Soak {
 
     /// Whether a client has lost the broker since `mark`, as when the machine stalls for
     /// longer than their keep-alive: what is no state is not sent again then, on purpose.
-    fn was_cut_off(&self, mark: usize) -> bool {
+    fn was_cut_off(&mut self, mark: usize) -> bool {
         let is_loss = |seen: &Seen| {
             // The observer's new subscription brings what is retained.
             let is_gone = seen.topic.starts_with("ci/global/daemon/") && seen.payload == "0";
             seen.retained || is_gone
         };
         let is_cut_off = self.bench.observer.since(mark).iter().any(is_loss);
-        if is_cut_off {
-            println!("a client had lost the broker; once more");
-        }
+        self.cut_offs += u32::from(is_cut_off);
         is_cut_off
     }
 
@@ -409,9 +410,10 @@ fn soak(rfid_protocol: &str, seed: u64, transactions: usize) -> String {
     }
     format!(
         "{rfid_protocol}, seed {seed:#x}: {} transactions and {rounds} rounds in {} s, \
-         resident KiB {before:?} -> {after:?}",
+         {} times a client had lost the broker, resident KiB {before:?} -> {after:?}",
         soak.transactions(),
         start.elapsed().as_secs(),
+        soak.cut_offs,
     )
 }
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use topic_map::RfidTag;
 
-/// An own message comes back within this time or not at all.
-const ROUND_TRIP: Duration = Duration::from_secs(2);
+/// An own message comes back within this time or not at all: the broker gives up a client
+/// that is stalled for longer than one and a half times its keep-alive of 5 s.
+const ROUND_TRIP: Duration = Duration::from_secs(10);
 
 /// Own messages under way.
 #[derive(Debug, Default)]
@@ -29,6 +30,11 @@ impl OwnMessages {
             self.under_way.remove(place);
         }
         found.is_some()
+    }
+
+    /// The connection is lost, and with it what was under way.
+    pub fn lost(&mut self) {
+        self.under_way.clear();
     }
 
     fn forget(&mut self, now: Instant) {
@@ -57,5 +63,20 @@ mod tests {
         assert!(!own.has(start, &tag), "the second is somebody else's");
         own.sent(start, tag.clone());
         assert!(!own.has(start + ROUND_TRIP, &tag));
+        own.sent(start, tag.clone());
+        own.lost();
+        assert!(!own.has(start, &tag));
+    }
+
+    #[test]
+    fn an_own_message_is_known_after_a_stall_that_the_broker_bears() {
+        let tag = RfidTag {
+            standard: TagStandard::Unknown,
+            uid: "00".into(),
+        };
+        let start = Instant::now();
+        let mut own = OwnMessages::default();
+        own.sent(start, tag.clone());
+        assert!(own.has(start + Duration::from_millis(7_500), &tag));
     }
 }

@@ -173,7 +173,8 @@ impl Daemon {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Connected | Event::Disconnected => {}
+            Event::Connected => {}
+            Event::Disconnected => self.own.lost(),
             Event::Message(message) => {
                 self.hear_session(HERE, &message);
                 self.hear_deprecated(&message);
