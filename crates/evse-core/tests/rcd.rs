@@ -123,6 +123,28 @@ fn a_test_whose_feedback_can_not_be_read_is_made_again() {
 
 // covers: RCD-019
 #[test]
+fn nothing_is_offered_while_a_test_that_was_broken_off_is_still_due() {
+    let mut config = with_rcd(socket(Authentication::Free));
+    config.contactor_feedback = Feedback::None;
+    let mut bench = Bench::rested(config);
+    bench.plug(Ev::C);
+    bench.run_until(4_000, |bench| bench.world.rcd_trigger_is_on());
+    let locked = Some(LockPosition::Locked);
+    bench.run_until(4_000, |bench| bench.status().lock == locked);
+    bench.run(200);
+    bench.world.inputs_fail = true;
+    bench.cycle();
+    bench.world.inputs_fail = false;
+    bench.take_events();
+    bench.run_until(10_000, |bench| {
+        assert!(!bench.actuation.relay_1);
+        bench.duty() < 10_000
+    });
+    assert_eq!(tests_ended(&mut bench), 1, "before any offer");
+}
+
+// covers: RCD-019
+#[test]
 fn each_ev_is_preceded_by_a_test() {
     let mut bench = rested();
     for _ in 0..2 {
@@ -316,6 +338,22 @@ fn a_device_that_returns_to_normal_after_the_ev_has_left_is_well() {
     bench.run(50);
     assert_eq!(bench.status().rcd_error, None);
     assert_eq!(bench.session(), SessionState::Idle);
+}
+
+/// While the pilot tells nothing the EV that was last seen is still there, and none is not.
+#[test]
+fn a_trip_under_a_failed_pilot_is_judged_by_what_was_seen_before() {
+    for (mut bench, error) in [
+        (charging(), RcdError::GroundFailure),
+        (rested(), RcdError::Spurious),
+    ] {
+        bench.plug(Ev::SensorFault);
+        bench.run(500);
+        assert_eq!(bench.status().cp_state, None);
+        bench.world.rcd_defect = RcdDefect::Tripped;
+        bench.run(20);
+        assert_eq!(bench.status().rcd_error, Some(error));
+    }
 }
 
 #[test]

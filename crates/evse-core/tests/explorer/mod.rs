@@ -213,7 +213,7 @@ pub fn explore(
     // Each situation knows which one it came from, and by what: a failure is a story.
     let mut history: Vec<(usize, Symbol)> = Vec::new();
     let mut frontier = vec![(start, usize::MAX)];
-    for _ in 0..depth {
+    for length in 1..=depth {
         let mut next = Vec::new();
         for (situation, origin) in &frontier {
             for symbol in alphabet {
@@ -233,6 +233,10 @@ pub fn explore(
                 }
                 if seen.insert(after.fingerprint()) {
                     tally.states.insert(after.machine.status().session.as_str());
+                    // Nothing follows on the last symbol, so it need not be kept.
+                    if length == depth {
+                        continue;
+                    }
                     history.push((*origin, *symbol));
                     next.push((after, history.len() - 1));
                 }
