@@ -199,6 +199,32 @@ fn a_feedback_that_shows_a_fan_without_relay_2_is_not_believed() {
     }
 }
 
+/// The EV no longer asks for the fan just as its feedback takes the offer back.
+#[test]
+fn the_contactor_does_not_close_in_the_step_that_withdraws_the_offer() {
+    let mut paused = ventilated(config(true, Internal, Feedback::NormallyOpen), &[]);
+    paused.plug(Ev::B);
+    paused.run(12_000);
+    paused.world.relay_2_defect = ContactorDefect::NeverCloses;
+    paused.plug(Ev::D);
+    paused.run(1_000);
+    assert!(!paused.actuation.relay_1);
+    for fluttering in [1, 2] {
+        let mut bench = Bench {
+            events: Vec::new(),
+            ..paused
+        };
+        bench.world.relay_2_defect = ContactorDefect::None;
+        bench.cycle();
+        bench.world.relay_2_defect = ContactorDefect::Flutter;
+        bench.run(fluttering * CYCLE_MS);
+        assert!(!bench.actuation.relay_1);
+        bench.plug(Ev::C);
+        bench.run_until(1_000, |bench| bench.actuation.relay_1);
+        assert!(bench.duty() < 10_000, "{fluttering}");
+    }
+}
+
 #[test]
 fn a_fan_may_take_250_ms_to_stop() {
     let mut bench = ventilated(config(true, Internal, Feedback::NormallyOpen), &[]);
