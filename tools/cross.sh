@@ -13,7 +13,7 @@ if [ ! -d "$(rustc --print target-libdir --target "$target")" ]; then
     }
 fi
 
-daemons="evsed ocppd meteringd rfidd recloserd"
+daemons="evsed ocppd meteringd rfidd recloserd configd"
 # shellcheck disable=SC2046,SC2086
 cargo build --locked --release --target "$target" $(printf -- '-p %s ' $daemons)
 
