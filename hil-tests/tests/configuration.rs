@@ -81,7 +81,8 @@ fn the_rating_of_the_wiring_is_changed_from_afar() {
 const ACCESS: [&str; 3] = ["AuthorizationKey", "CentralSystemURI", "SecurityProfile"];
 
 /// HeartbeatInterval comes with each BootNotification.conf; the others have one value.
-const NOT_KEPT: [&str; 4] = [
+const NOT_KEPT: [&str; 5] = [
+    "AlignedDataSignReadings",
     "HeartbeatInterval",
     "ResetRetries",
     "StopTransactionOnEVSideDisconnect",
