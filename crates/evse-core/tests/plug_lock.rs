@@ -267,6 +267,23 @@ fn a_lock_that_leaves_its_position_while_charging_opens_the_contactor() {
     assert_safe_state(&bench, 10_000);
 }
 
+/// S1: for less than the 100 ms after which it is an error.
+#[test]
+fn a_lock_in_doubt_closes_no_contactor() {
+    let mut bench = free();
+    bench.plug(Ev::B);
+    bench.run_until(2_000, |bench| bench.duty() == 5_333);
+    bench.run_long(10_000);
+    bench.world.locked = false;
+    bench.plug(Ev::C);
+    for _ in 0..9 {
+        bench.cycle();
+        assert!(!bench.actuation.relay_1 && failure(&bench).is_none());
+    }
+    bench.world.locked = true;
+    bench.run_until(1_000, |bench| bench.actuation.relay_1);
+}
+
 // covers: PL-018
 #[test]
 fn a_lock_that_comes_back_by_its_retry_lets_charging_resume() {
