@@ -233,6 +233,16 @@ fn an_unreadable_feedback_is_a_fault_after_250_ms() {
 }
 
 #[test]
+fn a_feedback_that_could_never_be_read_is_a_fault_as_well() {
+    let mut contactor = Contactor::new(Millis(0), Relay::One, Feedback::NormallyOpen);
+    contactor.observe(Millis(10), Err(SensorFault));
+    assert_eq!(contactor.fault(), None);
+    contactor.observe(Millis(260), Err(SensorFault));
+    assert_eq!(contactor.fault(), Some(ContactorFault::FeedbackUnreadable));
+    assert!(!contactor.is_proven_open() && !contactor.may_close(Millis(100_000)));
+}
+
+#[test]
 fn an_unreadable_feedback_is_trusted_again_after_10_s_of_open() {
     let blind = || {
         let mut contactor = closed();
