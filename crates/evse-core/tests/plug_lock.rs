@@ -214,6 +214,31 @@ fn a_lock_that_moves_at_the_second_attempt_has_no_failure() {
     assert_eq!(failure(&bench), None);
 }
 
+#[test]
+fn a_new_grant_tries_a_failed_lock_again_and_a_repeated_one_does_not() {
+    for first in [Grant::OneSession, Grant::Permanent] {
+        let grant = |bench: &mut Bench, grant| bench.request(Request::Authorization(grant));
+        let mut bench = Bench::rested(socket(Authentication::Mqtt));
+        grant(&mut bench, first);
+        bench.world.lock_defect = LockDefect::Jammed;
+        bench.plug(Ev::C);
+        bench.run(20_000);
+        bench.world.lock_defect = LockDefect::None;
+        if first == Grant::Permanent {
+            for said in [Grant::Permanent, Grant::Revoked] {
+                grant(&mut bench, said);
+                bench.run(20_000);
+                assert_eq!(failure(&bench), Some("PlugLockCannotLock"), "{said:?}");
+                assert_eq!(bench.session(), SessionState::Faulted, "{said:?}");
+            }
+        }
+        // Each grant for one session is another user's, or another swipe.
+        grant(&mut bench, first);
+        bench.run_until(2_000, |bench| bench.actuation.relay_1);
+        assert_eq!(failure(&bench), None);
+    }
+}
+
 // covers: PL-015, PL-019
 #[test]
 fn a_lock_that_does_not_open_is_reported_and_can_be_tried_again() {

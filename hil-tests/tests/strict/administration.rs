@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use hil_tests::{Bench, LATER, SOON, StrictCentralSystem};
 use serde_json::{Value, json};
@@ -106,7 +107,11 @@ pub(super) fn firmware(central: &mut StrictCentralSystem, bench: &mut Bench) {
     }
     installer(bench, "install-succeeded");
     central.expect("disconnected", |_| true, LATER);
-    assert!(bench.path("rebooted").exists(), "{}", bench.log("ocppd"));
+    let deadline = Instant::now() + LATER;
+    while !bench.path("rebooted").exists() {
+        assert!(Instant::now() < deadline, "{}", bench.log("ocppd"));
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
     bench.stop_daemon("ocppd");
     bench.boot("second", "B");
     installer(bench, "idle");
