@@ -102,8 +102,8 @@ pub struct Meter {
     is_doubtful: bool,
     /// No request before this: answers to several requests may still come.
     quiet_until: Option<Instant>,
-    /// The last read that failed, and until when its answer may still come.
-    stray: Option<(Read, Instant)>,
+    /// Reads whose own answer may still come, and until when.
+    strays: Vec<(Read, Instant)>,
 }
 
 impl Progress {
@@ -133,7 +133,7 @@ impl Meter {
             fence: None,
             is_doubtful: false,
             quiet_until: None,
-            stray: None,
+            strays: Vec::new(),
         }
     }
 
@@ -241,7 +241,7 @@ impl Meter {
         let result = self.send(fence).await;
         if matches!(result, Err(rs485::Error::Refused { .. })) {
             self.is_doubtful = false;
-            self.stray = None;
+            self.strays.clear();
             return Ok(());
         }
         self.is_doubtful = true;
@@ -280,12 +280,25 @@ impl Meter {
             start,
             count,
         } = read;
+        // What is heard may answer an earlier request; then its own answer is still to come.
+        let may_be_earlier = self.strays_like(read).next().is_some();
         let result = self.bus.read(self.device, function, start, count).await;
         self.note(&result);
-        if self.is_doubtful {
-            self.stray = Some((read, Instant::now() + QUIET));
+        if self.is_doubtful || may_be_earlier {
+            let now = Instant::now();
+            self.strays.retain(|(_, until)| now < *until);
+            self.strays.push((read, now + QUIET));
         }
         result
+    }
+
+    /// The strays that could pass for the answer to `read`.
+    fn strays_like(&self, read: Read) -> impl Iterator<Item = (Read, Instant)> {
+        let now = Instant::now();
+        let strays = self.strays.iter().copied();
+        strays.filter(move |(lost, until)| {
+            now < *until && (lost.function, lost.count) == (read.function, read.count)
+        })
     }
 
     /// Wait for as long as the answer to an earlier read could pass for that to `read`.
@@ -293,11 +306,11 @@ impl Meter {
     /// A read that failed may be repeated at once, for either answer says the same; but
     /// then the second one may be under way as well, when other registers are asked for.
     async fn await_strays(&mut self, read: Read) {
-        if let Some((lost, until)) = self.stray
-            && lost.start != read.start
-            && (lost.function, lost.count) == (read.function, read.count)
-        {
-            sleep_until(until).await;
+        let others = self
+            .strays_like(read)
+            .filter(|(lost, _)| lost.start != read.start);
+        if let Some(last) = others.map(|(_, until)| until).max() {
+            sleep_until(last).await;
         }
     }
 

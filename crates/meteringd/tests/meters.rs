@@ -12,6 +12,7 @@ use meteringd::scan::{self, Pace};
 use rs485::{BaudRate, Bus, DeviceAddress, Line, LocalEcho, Parity, ReadFunction};
 use simulator::meter::{Fault, MeterConfig, MeterPort};
 use simulator::{MeterSource, Readings};
+use tokio::time::{Instant, sleep_until};
 use topic_map::PerPhase;
 
 /// The load at which the register contents of the makers' maps were computed.
@@ -523,6 +524,34 @@ async fn a_late_answer_is_not_taken_for_the_serial_number() {
         let identity = reader(&port, "klefr").identify().await.unwrap();
         assert_eq!(identity.serial, right.serial, "{late} ms late");
     }
+}
+
+/// What is heard from a meter that lags behind answers an earlier request.
+#[tokio::test]
+async fn a_meter_that_lags_behind_tells_no_wrong_serial_number() {
+    let lagging = async |apart: u64| {
+        let port = simulated("klefr/694x", REFERENCE);
+        let mut meter = reader(&port, "klefr");
+        let right = meter.identify().await.unwrap().serial;
+        port.inject(Fault::Delay(Duration::from_millis(1_750)));
+        for _ in 0..5 {
+            if let Ok(identity) = meter.identify().await {
+                let told = identity.serial;
+                assert!(
+                    told.is_none() || told == right,
+                    "{apart} ms apart: {told:?}"
+                );
+            }
+            sleep_until(Instant::now() + Duration::from_millis(apart)).await;
+        }
+    };
+    tokio::join!(
+        lagging(0),
+        lagging(200),
+        lagging(300),
+        lagging(400),
+        lagging(600)
+    );
 }
 
 #[tokio::test]
