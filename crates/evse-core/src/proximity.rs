@@ -226,6 +226,23 @@ mod tests {
         assert!(proximity.error().is_some());
     }
 
+    /// A plug slides past other codings on its way in.
+    #[test]
+    fn a_line_that_comes_to_rest_in_time_was_never_invalid() {
+        let mut proximity = Proximity::new();
+        let mut look = |now: u64, voltage: i32| {
+            proximity.observe(Millis(now), Ok(Millivolts(voltage)));
+            proximity.coding
+        };
+        let empty = look(0, 3_000).or(look(60, 3_000));
+        for (now, voltage) in [(100, 300), (110, 1_500), (120, 300), (130, 1_000)] {
+            assert_eq!(look(now, voltage), empty);
+        }
+        assert_eq!(look(179, 1_000), empty);
+        let rated = CableCoding::Rated(Amperes::new(32));
+        assert_eq!(look(180, 1_000), Some(rated));
+    }
+
     // covers: PP-001
     #[test]
     fn coding_follows_the_table() {

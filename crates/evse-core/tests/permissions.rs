@@ -149,6 +149,15 @@ fn the_key_switch_grants_while_it_is_on() {
     bench.run(2_000);
     assert_eq!(bench.session(), SessionState::Connected);
     bench.world.digital = 0b000_100;
+    bench.run(40);
+    bench.world.digital = 0;
+    bench.run(2_000);
+    assert_eq!(bench.session(), SessionState::Connected, "a spike");
+    bench.world.digital = 0b000_100;
+    bench.run(50);
+    assert!(!bench.status().authorized);
+    bench.run(10);
+    assert!(bench.status().authorized);
     bench.run_until(2_000, |bench| bench.actuation.relay_1);
     bench.world.digital = 0;
     bench.run(40);
