@@ -242,6 +242,18 @@ fn a_welded_contactor_is_reported_and_keeps_the_plug_locked() {
     bench.expect(SESSION, "faulted", SOON);
 }
 
+#[test]
+fn a_welded_contactor_is_told_beyond_the_end_of_evsed() {
+    let mut bench = Bench::start(&Settings::default());
+    bench.charge();
+    bench.station().plant().contactors[0].fault = ContactorFault::Welded;
+    bench.station().plant().disconnect_vehicle();
+    bench.expect("port0/contactor/error", "1", SOON);
+    bench.stop_daemon("evsed");
+    bench.expect(SESSION, "inoperative", SOON);
+    bench.expect("port0/contactor/state/actual", "1", SOON);
+}
+
 // covers: PP-013
 #[test]
 fn each_cable_brings_its_own_limit() {

@@ -439,6 +439,8 @@ fn a_relay_that_refuses_to_open_ends_evsed_and_is_opened_by_the_stop_command() {
     assert_eq!(bench.daemon("evsed").wait(SOON).code(), Some(1));
     bench.expect("port0/contactor/state/target", "0", SOON);
     bench.expect("port0/ci/charge/contactor/status", "unknown", SOON);
+    bench.expect(SESSION, "inoperative", SOON);
+    bench.expect("port0/contactor/state/actual", "1", SOON);
     let stop = || bench.run_unit_command("evsed.service", "ExecStopPost");
     assert!(!stop().success(), "the line still refuses");
     assert!(bench.station().plant().line_currents()[0] > 5.0);

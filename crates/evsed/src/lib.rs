@@ -98,7 +98,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
                 }
                 Report::Note(note) => black_box.keep(note),
                 Report::Ended(reason) => {
-                    publications.publish_safe();
+                    publications.publish_safe(false);
                     black_box.log();
                     return Err(Error::failed("control the board", reason));
                 }
@@ -129,7 +129,7 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
         }
     }
     control.stop();
-    publications.publish_safe();
+    publications.publish_safe(true);
     status_light::show(indicator.as_ref(), false);
     tracing::info!("stopped with relays open");
     Ok(())

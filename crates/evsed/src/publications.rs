@@ -132,9 +132,17 @@ impl Publications {
         self.change(before, status, &topics::CONTACTOR_STATE_TARGET, |s| {
             s.contactor_target
         });
-        self.change(before, status, &topics::CONTACTOR_STATE_ACTUAL, |s| {
-            s.contactor == ContactorPosition::Closed
-        });
+        // It knows no word for unknown: the last that was sensed stays.
+        self.change_some(
+            before,
+            status,
+            &topics::CONTACTOR_STATE_ACTUAL,
+            |s| match s.contactor {
+                ContactorPosition::Closed => Some(true),
+                ContactorPosition::Opened => Some(false),
+                ContactorPosition::Unknown => None,
+            },
+        );
         self.change(before, status, &topics::CHARGE_CONTACTOR_STATUS, |s| {
             contactor(s.contactor)
         });
@@ -214,25 +222,19 @@ impl Publications {
         self.bus.publish(&topics::RCD_ERROR, &error);
     }
 
-    /// What holds once the process is gone (guide 15.13 table 70). Nobody measures then:
-    /// what was sensed last would read like a welded contactor until the next start.
-    pub(crate) fn publish_safe(&self) {
+    /// What holds once the process is gone (guide 15.13 table 70). Nobody measures then: what
+    /// was sensed last would read like a welded contactor until the next start. It stays where
+    /// it may be one: after a contactor error, and where the board refused the safe outputs.
+    pub(crate) fn publish_safe(&self, outputs_are_safe: bool) {
         if let Some((last, _)) = &self.last {
             if last.ventilation.target.is_some() {
                 self.bus.publish(&topics::VENTILATION_STATE_TARGET, &false);
             }
-            if last.ventilation.actual.is_some() {
-                self.bus.publish(&topics::VENTILATION_STATE_ACTUAL, &false);
-            }
-            if last.phases.is_some() {
-                self.bus.publish(&topics::EVSE_PHASE_ACTUAL, &phases(None));
+            if outputs_are_safe && last.contactor_fault.is_none() {
+                self.publish_at_rest(last);
             }
         }
-        // The pilot rests at -12 V.
-        self.bus
-            .publish(&topics::CHARGE_CP_STATUS, &topics::CpState::F);
         self.bus.publish(&topics::CHARGE_PLUG_STATUS, &plug(None));
-        self.bus.publish(&topics::CONTACTOR_STATE_ACTUAL, &false);
         self.bus.publish(
             &topics::CHARGE_CONTACTOR_STATUS,
             &contactor(ContactorPosition::Unknown),
@@ -247,6 +249,21 @@ impl Publications {
             .publish(&topics::SESSION_STOP_REASON, &topics::StopReason::Restart);
         self.bus
             .publish(&topics::SESSION_STATE, &topics::SessionState::Inoperative);
+    }
+
+    /// What follows from relays that are off and a pilot that rests at -12 V.
+    fn publish_at_rest(&self, last: &Status) {
+        self.bus
+            .publish(&topics::CHARGE_CP_STATUS, &topics::CpState::F);
+        if last.contactor != ContactorPosition::Unknown {
+            self.bus.publish(&topics::CONTACTOR_STATE_ACTUAL, &false);
+        }
+        if last.ventilation.actual.is_some() {
+            self.bus.publish(&topics::VENTILATION_STATE_ACTUAL, &false);
+        }
+        if last.phases.is_some() {
+            self.bus.publish(&topics::EVSE_PHASE_ACTUAL, &phases(None));
+        }
     }
 
     /// As [`Self::change`], for what may be another party's to publish.

@@ -12,7 +12,7 @@ topics! {
         )
         .named("TOPIC_CONTACTOR_STATE_TARGET");
 
-    /// 1: relay 1's load is sensed closed.
+    /// 1: relay 1's load is sensed closed; while nothing can be sensed, what was sensed last.
     CONTACTOR_STATE_ACTUAL: Topic<bool> =
         TopicInfo::state(
             "port0/contactor/state/actual",
