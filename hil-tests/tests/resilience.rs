@@ -486,3 +486,13 @@ fn a_board_that_stays_silent_ends_evsed_and_is_opened_by_the_stop_command() {
     assert!(stop().success());
     assert!(!bench.station().plant().relay_commands()[0]);
 }
+
+#[test]
+fn an_evsed_that_is_stopped_while_a_relay_refuses_to_open_does_not_call_it_open() {
+    let mut bench = Bench::start(&Settings::default());
+    bench.charge();
+    bench.station().plant().refused_line = Some(OutputLine::Relay1Enable);
+    assert_eq!(bench.stop_daemon("evsed").code(), Some(1));
+    bench.expect(SESSION, "inoperative", SOON);
+    bench.expect("port0/contactor/state/actual", "1", SOON);
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use board::Board;
+use board::{Board, BoardError};
 use evse_core::{
     Actuation, Config, DigitalOutputs, Event, Grant, Input, LedNotice, LedPanel, Machine, Millis,
     Pace, Request, Sample, SensorFault, Status, UnlockResult,
@@ -57,7 +57,7 @@ pub(crate) struct Control {
     reports: mpsc::Receiver<Report>,
     progress: Arc<AtomicU64>,
     progress_seen: u64,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Result<(), BoardError>>>,
 }
 
 impl Control {
@@ -128,13 +128,16 @@ impl Control {
         }
     }
 
-    /// End the thread; it leaves with the safe actuation written.
-    pub(crate) fn stop(mut self) {
+    /// End the thread, which leaves by writing the safe actuation.
+    ///
+    /// # Errors
+    /// Why that may not be on the lines.
+    pub(crate) fn stop(mut self) -> Result<(), String> {
         self.inbox.stop();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the control thread had panicked");
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(written)) => written.map_err(|error| error.to_string()),
+            Some(Err(_)) => Err("the control thread had panicked".into()),
+            None => Ok(()),
         }
     }
 }
@@ -169,7 +172,8 @@ struct Controller {
 }
 
 impl Controller {
-    fn run(mut self) {
+    /// Ends with the safe actuation written, or says why not.
+    fn run(mut self) -> Result<(), BoardError> {
         let mut next = Instant::now();
         while self.serve_until(next) {
             self.hear_notices();
@@ -189,9 +193,11 @@ impl Controller {
             };
             next = (next + cycle).max(Instant::now());
         }
-        if let Err(error) = self.board.apply(&self.safe) {
+        let written = self.board.apply(&self.safe);
+        if let Err(error) = &written {
             tracing::error!(%error, "the safe state could not be written");
         }
+        written
     }
 
     /// Take requests and look at the inputs until `next`, late or not one batch of
@@ -435,7 +441,7 @@ mod tests {
             }
         }
         drop(round);
-        control.stop();
+        control.stop().unwrap();
     }
 
     #[test]
@@ -456,7 +462,7 @@ mod tests {
         }
         let pace = start.elapsed() / 10;
         assert!(pace > Duration::from_millis(20), "{pace:?}");
-        control.stop();
+        control.stop().unwrap();
     }
 
     #[test]
@@ -500,6 +506,6 @@ mod tests {
         let in_time =
             runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), stopped).await });
         assert!(in_time.is_ok(), "the command to offer nothing was lost");
-        control.stop();
+        control.stop().unwrap();
     }
 }

@@ -128,9 +128,10 @@ pub async fn run(mut context: Context) -> Result<(), Error> {
             _ = heartbeat.tick() => control.vouch(|| context.supervisor.alive()),
         }
     }
-    control.stop();
-    publications.publish_safe(true);
+    let opened = control.stop();
+    publications.publish_safe(opened.is_ok());
     status_light::show(indicator.as_ref(), false);
+    opened.map_err(|reason| Error::failed("open the relays", reason))?;
     tracing::info!("stopped with relays open");
     Ok(())
 }
