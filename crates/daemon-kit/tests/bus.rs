@@ -83,6 +83,16 @@ async fn until_connected(bus: &mut Bus) {
         .expect("a connection in time");
 }
 
+/// Wait until `bus` hears that `daemon` is there.
+async fn until_available(bus: &mut Bus, daemon: &str) {
+    loop {
+        let next = message(bus).await;
+        if next.in_family(&topic_map::DAEMON_AVAILABLE) == Some((daemon, Ok(true))) {
+            return;
+        }
+    }
+}
+
 async fn until_disconnected(bus: &mut Bus) {
     let lost = async { while !matches!(bus.recv().await, Event::Disconnected) {} };
     tokio::time::timeout(DEADLINE, lost)
@@ -143,6 +153,9 @@ async fn the_last_will_marks_a_lost_daemon_gone() {
     let broker = Broker::start();
     let mut watcher = broker.connect("watcher");
     watcher.subscribe_family(&topic_map::DAEMON_AVAILABLE);
+    // The broker knows the subscription before the victim comes: it would tell a late
+    // watcher the end alone.
+    until_available(&mut watcher, "watcher").await;
     let runtime = std::thread::spawn({
         let port = broker.port();
         move || {
