@@ -256,6 +256,10 @@ impl ChargePoint {
                 .optional
                 .retain(|waiting| waiting.kind != kind || waiting.triggered);
         }
+        // The station keeps the key of its newest request alone.
+        if kind == Kind::SignCertificate {
+            self.link.optional.retain(|waiting| waiting.kind != kind);
+        }
         // Few, and nothing would make up for one that is lost.
         let must_wait = matches!(kind, Kind::Authorize | Kind::Boot | Kind::SignCertificate)
             || (matches!(kind, Kind::Status { .. }) && !triggered);

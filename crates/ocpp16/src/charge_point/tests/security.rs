@@ -279,6 +279,28 @@ fn a_certificate_is_asked_for_signed_and_used() {
 }
 
 #[test]
+fn of_the_certificate_requests_that_wait_only_the_newest_is_sent() {
+    let mut bench = Bench::online();
+    let heartbeat = json!({"requestedMessage": "Heartbeat"});
+    assert_eq!(bench.status("TriggerMessage", heartbeat), "Accepted");
+    // A central system that takes its time for one answer, and asks on.
+    for number in 0..100 {
+        let trigger = json!({"requestedMessage": "SignChargePointCertificate"});
+        bench.status("ExtendedTriggerMessage", trigger);
+        let requested = CertificateAnswer::Requested(Ok(number.to_string()));
+        bench.input(Input::Certificate(
+            Box::new(requested),
+            Certificates::default(),
+        ));
+    }
+    let time = bench.wall().to_string();
+    bench.answer("Heartbeat", json!({"currentTime": time}));
+    let sent = bench.answer("SignCertificate", json!({"status": "Accepted"}));
+    assert_eq!(sent, json!({"csr": "99"}));
+    bench.expect_silence();
+}
+
+#[test]
 fn a_certificate_is_renewed_in_time_and_daily() {
     let until = start_of_time().plus_seconds(86_400 * 40);
     let mut bench = station(&[], installed(0, Some(until)));
