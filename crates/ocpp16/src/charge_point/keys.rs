@@ -2,7 +2,8 @@
 //!
 //! The charge point's own keys take effect here and at once, but not before they are written: an
 //! accepted value survives the loss of power. What customer.json holds is written by another
-//! process, whose word decides the answer.
+//! process, whose word decides the answer if it comes in time. What it has no place for is written
+//! by this process, which does nothing else meanwhile: that answer comes when the flash is done.
 
 use serde_json::{Map, Value, json};
 
