@@ -45,7 +45,9 @@ pub(crate) fn load(state_dir: &Path) -> Keys {
 /// AuthorizationKey, so it is private.
 ///
 /// # Errors
-/// When the file can't be read or written; then it is as it was.
+/// When the file can't be read or written. Then it is as it was, unless only the last step failed
+/// (see [`private_file::write`]): then it has the value that was refused, for the next start to
+/// find.
 pub(crate) fn save(state_dir: &Path, name: &str, value: &str) -> Result<(), ConfigError> {
     change(state_dir, |values| {
         values.insert(name.to_owned(), value.to_owned());
