@@ -195,6 +195,18 @@ pub enum EvseSession {
     Inoperative,
 }
 
+impl EvseSession {
+    /// Whether a vehicle charges, or could go on at any time, whoever permitted it.
+    pub(crate) const fn is_under_way(self) -> bool {
+        match self {
+            Self::Charging | Self::SuspendedEv | Self::SuspendedEvse => true,
+            Self::Idle | Self::Authorized | Self::Connected | Self::Faulted | Self::Inoperative => {
+                false
+            }
+        }
+    }
+}
+
 /// Something to do. The order of outputs is binding: a [`Output::Store`] must be durable before
 /// anything after it is done. That is what makes a crash at any instant harmless.
 #[derive(Clone, Debug, PartialEq)]

@@ -228,7 +228,8 @@ impl ChargePoint {
     fn report(&self, connector: usize) -> Report {
         let faults = self.faults().filter(|fault| fault.concerns(connector));
         let error = most_important(faults);
-        let charges = self.energy_may_flow();
+        let session = self.station.as_ref().map(|station| station.session);
+        let charges = session.is_some_and(EvseSession::is_under_way);
         let blocked = self.faults().any(|fault| {
             fault.report().blocks
                 && !(charges && fault.spares_a_running_charge())
@@ -251,16 +252,6 @@ impl ChargePoint {
             status,
             error: error.or(unnamed),
         }
-    }
-
-    /// Whether a charge is under way, whoever permitted it.
-    fn energy_may_flow(&self) -> bool {
-        self.station.as_ref().is_some_and(|station| {
-            matches!(
-                station.session,
-                EvseSession::Charging | EvseSession::SuspendedEv | EvseSession::SuspendedEvse
-            )
-        })
     }
 
     /// The state of an operative connector without a blocking fault.
