@@ -55,8 +55,8 @@ pub struct Settings {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The WebSocket is open.
-    SocketOpened,
+    /// The WebSocket is open, and was opened in this way.
+    SocketOpened(Access),
     /// The WebSocket is gone.
     SocketClosed,
     /// No WebSocket could be opened; where it is one, with the security event and its details.

@@ -237,7 +237,7 @@ impl ChargePoint {
     pub fn handle(&mut self, now: Time, input: Input) -> Vec<Output> {
         self.now = now;
         match input {
-            Input::SocketOpened => self.socket_opened(),
+            Input::SocketOpened(access) => self.socket_opened(&access),
             Input::SocketClosed => self.socket_closed(),
             Input::ConnectionFailed(reason) => self.connection_failed(reason),
             Input::Frame(text) => self.frame(&text),

@@ -267,7 +267,7 @@ fn a_lost_connection_forgets_who_asked() {
             .to_string(),
     ));
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.pass(2);
     bench.expect_silence();
 }

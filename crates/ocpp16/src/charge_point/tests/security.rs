@@ -68,7 +68,7 @@ pub(super) fn logged(bench: &Bench) -> Vec<SecurityEventKind> {
 
 pub(super) fn reopen(bench: &mut Bench) {
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
 }
 
 pub(super) fn password(key: &str) -> Option<Vec<u8>> {
