@@ -17,7 +17,10 @@ const RULES: &[(&str, &[&str])] = &[
         "customer-config",
         &["jsonc-parser", "serde", "serde_json", "thiserror"],
     ),
-    ("ocpp16", &["chrono", "serde", "serde_json", "thiserror"]),
+    (
+        "ocpp16",
+        &["base64", "chrono", "serde", "serde_json", "thiserror"],
+    ),
     (
         "board",
         &["evse-core", "gpiocdev", "gpio-cdev", "thiserror"],

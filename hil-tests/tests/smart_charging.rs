@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 const PWM: &str = "port0/ci/charge/pwm/status";
 const SESSION: &str = "port0/session/state";
 const TAG: &str = "04A1B2C3D4";
+/// From the command to the duty cycle (LIM-028).
+const TARGET: Duration = Duration::from_secs(2);
 
 fn bench_with(central: &PythonCentralSystem) -> Bench {
     let settings = Settings::default()
@@ -86,7 +88,7 @@ fn the_limits_of_seed_002_are_carried_out() {
 
     central.mark();
     let commanded = Instant::now();
-    took.push(carried_out(&mut central, &bench, 0, "100.00"));
+    let stopped = carried_out(&mut central, &bench, 0, "100.00");
     draws(0.0);
     assert!(
         commanded.elapsed() < Duration::from_secs(10),
@@ -99,9 +101,10 @@ fn the_limits_of_seed_002_are_carried_out() {
     );
 
     took.push(carried_out(&mut central, &bench, 11, "18.33"));
-    // A loaded machine may hold up one or the other, a slow station is slow each time.
-    let quickest = took.iter().min();
-    assert!(quickest < Some(&Duration::from_secs(2)), "{took:?}");
+    // A loaded machine may hold up one or the other, but not the end of a charge.
+    took.sort();
+    assert!(took[took.len() / 2] < TARGET, "{took:?}");
+    assert!(stopped < TARGET, "{stopped:?}");
     bench.expect(SESSION, "charging", LATER);
     draws(11.0);
     status(&central, "Charging");
@@ -173,25 +176,28 @@ fn refused_optional_messages_change_nothing() {
         .flat_map(|action| ["--reply".into(), format!("{action}=NotSupported")])
         .collect();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let mut central = PythonCentralSystem::start(&trace_directory(), &options);
+    let central = PythonCentralSystem::start(&trace_directory(), &options);
     let bench = bench_with(&central);
     bench.plug_in();
     bench.swipe(TAG);
     central.expect("start", |_| true, LATER);
     bench.expect(SESSION, "charging", LATER);
     // Two sample intervals: a loop would show, a closed connection too.
-    central.expect("meter", |_| true, LATER);
-    let mut statuses = central.events("status");
-    central.mark();
-    central.expect("meter", |_| true, LATER);
-    statuses.extend(central.events("status"));
+    let first = central.expect("meter", |_| true, LATER);
+    central.expect("meter", |event| *event != first, LATER);
     // On a loaded machine the state may change meanwhile; none may be told again.
-    statuses.retain(|event| event["payload"]["connectorId"] == 1);
-    let told = |event: &Value| ["status", "errorCode"].map(|name| event["payload"][name].clone());
-    let is_repeated = |two: &[Value]| told(&two[0]) == told(&two[1]);
-    assert!(!statuses.windows(2).any(is_repeated), "{statuses:?}");
+    let statuses = central.events("status");
+    for connector in [0, 1] {
+        let of_it = |event: &&Value| event["payload"]["connectorId"] == connector;
+        let told =
+            |event: &Value| ["status", "errorCode"].map(|name| event["payload"][name].clone());
+        let told: Vec<_> = statuses.iter().filter(of_it).map(told).collect();
+        assert!(!told.is_empty(), "nothing of connector {connector}");
+        let is_repeated = told.windows(2).any(|two| two[0] == two[1]);
+        assert!(!is_repeated, "connector {connector}: {told:?}");
+    }
     assert_eq!(central.events("disconnected").len(), 0);
-    assert_eq!(central.events("boot").len(), 0, "booted again");
+    assert_eq!(central.events("boot").len(), 1, "booted again");
     assert_eq!(central.events("firmware").len(), 0);
     bench.swipe(TAG);
     central.expect("stop", |_| true, LATER);

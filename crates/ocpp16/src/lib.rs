@@ -57,6 +57,6 @@ pub use security::{
 };
 pub use time::{Millis, Time, Timestamp};
 pub use transaction::{
-    Body, Change, End, Interim, QueuedMessage, SignedValues, Stored, Transaction,
+    Body, Change, End, Interim, QueuedMessage, SignedForm, SignedValues, Stored, Transaction,
 };
 pub use upload::{Upload, UploadFailure, UploadedLog};

@@ -58,14 +58,48 @@ impl Transaction {
 
 /// Signed meter values of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SignedRow")]
 pub struct SignedValues {
-    /// `calibrationLawFormat` was `ocmf,hex` when it began.
-    pub hex: bool,
-    /// `SampledDataSignReadings` was set when it began: the form of OCA's application note.
-    #[serde(default)]
-    pub oca: bool,
+    /// The one that was set when it began.
+    pub form: SignedForm,
     /// The record of its begin, as text.
     pub begin: Option<String>,
+}
+
+/// How the central system gets a signed record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignedForm {
+    /// As it is (`ocmf,plain` in `calibrationLawFormat`, guide 14.1 table 48).
+    Plain,
+    /// As hexadecimal digits (`ocmf,hex`).
+    Hex,
+    /// In an object, as OCA's application note has it (`SampledDataSignReadings`).
+    Oca,
+}
+
+/// [`SignedValues`] as a database has them; older ones have two flags in place of the form.
+#[derive(Deserialize)]
+struct SignedRow {
+    form: Option<SignedForm>,
+    #[serde(default)]
+    hex: bool,
+    #[serde(default)]
+    oca: bool,
+    begin: Option<String>,
+}
+
+impl From<SignedRow> for SignedValues {
+    fn from(row: SignedRow) -> Self {
+        let by_flags = match (row.oca, row.hex) {
+            (true, _) => SignedForm::Oca,
+            (false, true) => SignedForm::Hex,
+            (false, false) => SignedForm::Plain,
+        };
+        Self {
+            form: row.form.unwrap_or(by_flags),
+            begin: row.begin,
+        }
+    }
 }
 
 const fn told() -> bool {
@@ -344,5 +378,30 @@ impl Queue {
             .into_iter()
             .map(|(_, entry)| entry.message)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signed_values_keep_their_form_in_rows_of_each_age() {
+        for (row, form) in [
+            (r#"{"hex":false,"begin":"a"}"#, SignedForm::Plain),
+            (r#"{"hex":true,"begin":"a"}"#, SignedForm::Hex),
+            (r#"{"hex":true,"oca":false,"begin":"a"}"#, SignedForm::Hex),
+            (r#"{"hex":true,"oca":true,"begin":"a"}"#, SignedForm::Oca),
+            (r#"{"form":"Plain","begin":"a"}"#, SignedForm::Plain),
+            (r#"{"form":"Hex","begin":"a"}"#, SignedForm::Hex),
+            (r#"{"form":"Oca","begin":"a"}"#, SignedForm::Oca),
+        ] {
+            let begin = Some("a".to_owned());
+            let signed = SignedValues { form, begin };
+            let read: SignedValues = serde_json::from_str(row).unwrap();
+            assert_eq!(read, signed, "{row}");
+            let written = serde_json::to_string(&signed).unwrap();
+            assert_eq!(written == row, row.contains("form"), "{written}");
+        }
     }
 }

@@ -55,8 +55,13 @@ const WAITING_FRAMES: usize = 4;
 /// What happened to the connection.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// Open; commands go here.
-    Opened(mpsc::UnboundedSender<Command>),
+    /// Open.
+    Opened {
+        /// How it was opened, whatever has changed since.
+        access: Access,
+        /// Where its commands go.
+        commands: mpsc::UnboundedSender<Command>,
+    },
     /// A text frame.
     Frame(String),
     /// Closed, for whatever reason.
@@ -163,7 +168,8 @@ async fn keep_connected(mut line: Line, ping: watch::Receiver<Ping>, events: mps
                 tracing::info!(uri = %attempt.address.uri, profile = access.profile, "connected");
                 let opened = Instant::now();
                 let (commands, orders) = mpsc::unbounded_channel();
-                if events.send(Event::Opened(commands)).await.is_err() {
+                let opening = Event::Opened { access, commands };
+                if events.send(opening).await.is_err() {
                     return;
                 }
                 let reason = serve(socket, orders, ping.clone(), &events).await;
@@ -399,6 +405,9 @@ async fn send(socket: &mut Socket, message: Message) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio_tungstenite::accept_hdr_async;
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    use tokio_tungstenite::tungstenite::http::HeaderValue;
 
     #[test]
     fn jitter_spreads_over_the_second_half() {
@@ -406,6 +415,52 @@ mod tests {
         let waits: Vec<Duration> = (0..100).map(|_| jitter(wait)).collect();
         assert!(waits.iter().all(|one| (wait / 2..=wait).contains(one)));
         assert!(waits.iter().any(|one| *one != waits[0]));
+    }
+
+    #[test]
+    fn a_connection_is_of_the_way_it_was_opened_in_whatever_changed_meanwhile() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let before = Access {
+            profile: 0,
+            password: None,
+        };
+        let after = Access {
+            profile: 1,
+            ..before.clone()
+        };
+        let opening = async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let uri = format!("ws://{}/CP1", listener.local_addr().unwrap());
+            let (access, changes) = watch::channel(before.clone());
+            let line = Line {
+                address: Address::parse(&uri).unwrap(),
+                verify_certificate: false,
+                certificates: Store::new(std::path::Path::new("nowhere"), "CP1"),
+                access: changes,
+            };
+            let off = Ping {
+                interval: Duration::ZERO,
+                timeout: Duration::ZERO,
+            };
+            let (_ping, pings) = watch::channel(off);
+            let mut events = start(line, pings);
+            let (tcp, _) = listener.accept().await.unwrap();
+            access.send_replace(after);
+            #[allow(clippy::result_large_err, reason = "it is the library's")]
+            let accept = |_: &Request, mut response: Response| {
+                let protocol = HeaderValue::from_static("ocpp1.6");
+                let headers = response.headers_mut();
+                headers.insert("Sec-WebSocket-Protocol", protocol);
+                Ok(response)
+            };
+            let _server = accept_hdr_async(tcp, accept).await.unwrap();
+            events.recv().await
+        };
+        match runtime.block_on(async { timeout(HANDSHAKE_LIMIT, opening).await }) {
+            Ok(Some(Event::Opened { access, .. })) => assert_eq!(access, before),
+            other => panic!("{other:?}"),
+        }
     }
 
     // What the kernel makes of it takes a minute and a link that swallows packets.

@@ -242,10 +242,10 @@ impl Daemon {
 
     async fn connection_event(&mut self, event: Event) {
         match event {
-            Event::Opened(commands) => {
+            Event::Opened { access, commands } => {
                 self.commands = Some(commands);
                 self.bus.publish(&topics::OCPP_ONLINE, &true);
-                self.handle(Input::SocketOpened).await;
+                self.handle(Input::SocketOpened(access)).await;
             }
             Event::Frame(text) => {
                 tracing::debug!(frame = without_secrets(&text), "received");

@@ -45,7 +45,9 @@ pub(crate) fn load(state_dir: &Path) -> Keys {
 /// AuthorizationKey, so it is private.
 ///
 /// # Errors
-/// When the file can't be read or written; then it is as it was.
+/// When the file can't be read or written. Then it is as it was, unless only the last step failed
+/// (see [`private_file::write`]): then it has the value that was refused, for the next start to
+/// find.
 pub(crate) fn save(state_dir: &Path, name: &str, value: &str) -> Result<(), ConfigError> {
     change(state_dir, |values| {
         values.insert(name.to_owned(), value.to_owned());
@@ -85,8 +87,8 @@ fn change(
 
 /// A file that is no JSON holds nothing.
 fn read(path: &Path) -> io::Result<BTreeMap<String, String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
             tracing::error!("{}: {error}; the defaults hold", path.display());
             BTreeMap::new()
         })),
@@ -120,14 +122,16 @@ mod tests {
     fn what_is_no_json_holds_nothing_and_what_can_not_be_read_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
-        fs::write(&path, "{\"a\":").unwrap();
-        assert!(load(directory.path()).values.is_empty());
-        save(directory.path(), "b", "2").unwrap();
-        assert_eq!(load(directory.path()).values.len(), 1);
-        let no_text = [0xff, 0xfe];
-        fs::write(&path, no_text).unwrap();
+        for no_json in [b"{\"a\":".as_slice(), b"{\"a\": \"\xff\"}", &[0xff, 0xfe]] {
+            fs::write(&path, no_json).unwrap();
+            assert!(load(directory.path()).values.is_empty());
+            save(directory.path(), "b", "2").unwrap();
+            assert_eq!(load(directory.path()).values.len(), 1);
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
         assert!(save(directory.path(), "b", "2").is_err());
-        assert_eq!(fs::read(&path).unwrap(), no_text);
+        assert!(!path.with_extension("json.new").exists(), "not even begun");
     }
 
     #[test]

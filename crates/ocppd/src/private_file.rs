@@ -10,7 +10,8 @@ const OWNER_ONLY: u32 = 0o600;
 /// Replaces the content of `path`: a crash leaves the old or the new one.
 ///
 /// # Errors
-/// When a step fails; the old content is then still there.
+/// When a step fails. The old content is then still there, unless it was the last step, the sync
+/// of the directory: then the new one is, and a crash leaves either.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path
         .file_name()

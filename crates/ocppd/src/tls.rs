@@ -13,7 +13,7 @@ use rustls::{
     PeerIncompatible, RootCertStore, SignatureScheme,
 };
 
-use crate::certificates::{Identity, is_valid_at};
+use crate::certificates::{Identity, verify_validity};
 
 /// 2024-01-01T00:00:00Z: a clock that shows less was never set.
 const EARLIEST_VALID_S: u64 = 1_704_067_200;
@@ -178,9 +178,8 @@ impl Trusted {
             .any(|installed| installed == end_entity)
         {
             rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
-            let clock_is_set = now.as_secs() >= EARLIEST_VALID_S;
-            if clock_is_set && !is_valid_at(end_entity, now.as_secs()) {
-                return Err(Error::InvalidCertificate(CertificateError::Expired));
+            if now.as_secs() >= EARLIEST_VALID_S {
+                verify_validity(end_entity, now.as_secs())?;
             }
             return Ok(ServerCertVerified::assertion());
         }
@@ -320,10 +319,20 @@ mod tests {
         }
     }
 
-    fn verify(trusted: &Trusted, certificate: &CertificateDer<'_>, name: &str, now_s: u64) -> bool {
+    fn verify(
+        trusted: &Trusted,
+        certificate: &CertificateDer<'_>,
+        name: &str,
+        now_s: u64,
+    ) -> Result<(), Error> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now_s));
-        trusted.verify(certificate, &[], &name, &[], now).is_ok()
+        let verified = trusted.verify(certificate, &[], &name, &[], now);
+        verified.map(|_| ())
+    }
+
+    fn trusts(trusted: &Trusted, certificate: &CertificateDer<'_>, name: &str, now_s: u64) -> bool {
+        verify(trusted, certificate, name, now_s).is_ok()
     }
 
     const IN_2026: u64 = 1_780_000_000;
@@ -333,18 +342,26 @@ mod tests {
     fn an_installed_self_signed_certificate_is_trusted_for_its_name_only() {
         let installed = self_signed(true);
         let trusted = trusting(&installed);
-        assert!(verify(&trusted, &installed, "central.example", IN_2026));
-        assert!(!verify(&trusted, &installed, "other.example", IN_2026));
-        assert!(!verify(
+        assert!(trusts(&trusted, &installed, "central.example", IN_2026));
+        assert!(!trusts(&trusted, &installed, "other.example", IN_2026));
+        assert!(!trusts(
             &trusted,
             &self_signed(true),
             "central.example",
             IN_2026
         ));
         // It holds from 2025 to 2040.
-        for (now_s, trusted_then) in [(60, true), (1_710_000_000, false), (2_300_000_000, false)] {
-            let is_trusted = verify(&trusted, &installed, "central.example", now_s);
-            assert_eq!(is_trusted, trusted_then, "{now_s}");
+        for (now_s, expected) in [
+            (60, Ok(())),
+            (1_710_000_000, Err(CertificateError::NotValidYet)),
+            (2_300_000_000, Err(CertificateError::Expired)),
+        ] {
+            let result = verify(&trusted, &installed, "central.example", now_s);
+            assert_eq!(
+                result,
+                expected.map_err(Error::InvalidCertificate),
+                "{now_s}"
+            );
         }
     }
 
@@ -365,17 +382,17 @@ mod tests {
             .signed_by(&KeyPair::generate().unwrap(), &issuer)
             .unwrap();
         let trusted = trusting(authority.der());
-        assert!(verify(&trusted, leaf.der(), "central.example", IN_2026));
+        assert!(trusts(&trusted, leaf.der(), "central.example", IN_2026));
         assert!(
-            verify(&trusted, leaf.der(), "central.example", 60),
+            trusts(&trusted, leaf.der(), "central.example", 60),
             "at 1970"
         );
         assert!(
-            !verify(&trusted, leaf.der(), "central.example", 1_740_000_000),
+            !trusts(&trusted, leaf.der(), "central.example", 1_740_000_000),
             "set, and too early"
         );
         assert!(
-            !verify(&trusted, leaf.der(), "central.example", 1_900_000_000),
+            !trusts(&trusted, leaf.der(), "central.example", 1_900_000_000),
             "expired"
         );
     }

@@ -1,4 +1,5 @@
-//! Every CALL is answered within a second, whatever else goes on; measured at the central system.
+//! Nearly every CALL is answered within a second, and each within ten, whatever else goes on;
+//! measured at the central system.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -7,9 +7,11 @@
 
 mod support;
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use simulator::central_system::CentralSystem;
-use support::{Bench, SOON, central, until};
+use support::{Bench, SOON, USUAL_ANSWER, central, until};
 
 fn start(central: &CentralSystem) -> Bench {
     let bench = Bench::start(&format!("{}/CP1", central.uri()), json!({}));
@@ -184,7 +186,13 @@ fn without_configd_a_change_is_rejected() {
     central
         .wait_for("BootNotification", |_| true, SOON)
         .unwrap();
-    assert_eq!(change(&central, "ConnectionTimeOut", "90"), "Rejected");
+    let took = [(); 3].map(|()| {
+        let asked = Instant::now();
+        assert_eq!(change(&central, "ConnectionTimeOut", "90"), "Rejected");
+        asked.elapsed()
+    });
+    // A loaded machine may hold up one or the other; a station that waits too long does each time.
+    assert!(took.iter().min() < Some(&USUAL_ANSWER), "{took:?}");
     assert_eq!(told(&central, "ConnectionTimeOut"), "60");
 }
 

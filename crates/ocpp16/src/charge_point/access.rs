@@ -115,9 +115,11 @@ impl ChargePoint {
         }
     }
 
-    /// A connection is open: what was tried for it works.
-    pub(super) fn access_proven(&mut self) {
-        if self.connect_anew {
+    /// A connection was opened by `access`, which is proven.
+    pub(super) fn access_proven(&mut self, access: &Access) {
+        // What was under way when another way's turn came proves nothing about that.
+        if self.trial.is_some() && *access != self.access() {
+            self.connect_anew = true;
             return;
         }
         let Some(trial) = self.trial.take() else {

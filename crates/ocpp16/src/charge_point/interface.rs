@@ -55,8 +55,8 @@ pub struct Settings {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The WebSocket is open.
-    SocketOpened,
+    /// The WebSocket is open, and was opened in this way.
+    SocketOpened(Access),
     /// The WebSocket is gone.
     SocketClosed,
     /// No WebSocket could be opened; where it is one, with the security event and its details.
@@ -193,6 +193,18 @@ pub enum EvseSession {
     Faulted,
     /// The EVSE is out of operation.
     Inoperative,
+}
+
+impl EvseSession {
+    /// Whether a vehicle charges, or could go on at any time, whoever permitted it.
+    pub(crate) const fn is_under_way(self) -> bool {
+        match self {
+            Self::Charging | Self::SuspendedEv | Self::SuspendedEvse => true,
+            Self::Idle | Self::Authorized | Self::Connected | Self::Faulted | Self::Inoperative => {
+                false
+            }
+        }
+    }
 }
 
 /// Something to do. The order of outputs is binding: a [`Output::Store`] must be durable before

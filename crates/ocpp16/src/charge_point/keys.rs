@@ -2,7 +2,8 @@
 //!
 //! The charge point's own keys take effect here and at once, but not before they are written: an
 //! accepted value survives the loss of power. What customer.json holds is written by another
-//! process, whose word decides the answer.
+//! process, whose word decides the answer if it comes in time. What it has no place for is written
+//! by this process, which does nothing else meanwhile: that answer comes when the flash is done.
 
 use serde_json::{Map, Value, json};
 
@@ -69,6 +70,7 @@ impl ChargePoint {
             .iter()
             .position(|pending| pending.request == request);
         let Some(pending) = place.map(|place| self.pending.remove(place)) else {
+            self.taken_back(request, accepted);
             return self.take_back(request, accepted);
         };
         let answer = match (accepted, pending.tried) {
@@ -128,6 +130,8 @@ impl ChargePoint {
             Some(value) if !newer && (now == Some(&value) || now == Some(&setting.value)) => {
                 self.warn(format!("{name} was written after all: it is taken back"));
                 let request = self.message_id();
+                self.taking_back.truncate(MOST_PENDING - 1);
+                self.taking_back.push_front((request.clone(), name.clone()));
                 self.outputs.push(Output::Configure {
                     request,
                     name,
@@ -135,6 +139,18 @@ impl ChargePoint {
                 });
             }
             Some(_) | None => self.warn(format!("{name} was written after all")),
+        }
+    }
+
+    /// What became of the request with which [`Self::take_back`] had the value of before written.
+    fn taken_back(&mut self, request: &str, written: bool) {
+        let mut taking_back = self.taking_back.iter();
+        let place = taking_back.position(|(its, _)| its == request);
+        let taking_back = place.and_then(|place| self.taking_back.remove(place));
+        if let Some((_, name)) = taking_back.filter(|_| !written) {
+            self.warn(format!(
+                "{name} could not be taken back: the rejected value holds"
+            ));
         }
     }
 

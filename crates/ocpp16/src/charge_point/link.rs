@@ -9,7 +9,7 @@ use crate::configuration::Key;
 use crate::frame::{self, Frame, FrameError};
 use crate::message::answer::{self, Boot, IdTagInfo, RegistrationStatus};
 use crate::message::outgoing::{Authorize, Request, payload};
-use crate::security::SecurityEventKind;
+use crate::security::{Access, SecurityEventKind};
 use crate::{IdToken, Millis};
 
 /// Unanswered CALLs in a row, without any other frame, after which the peer counts as gone.
@@ -114,8 +114,8 @@ impl Link {
 }
 
 impl ChargePoint {
-    pub(super) fn socket_opened(&mut self) {
-        self.access_proven();
+    pub(super) fn socket_opened(&mut self, access: &Access) {
+        self.access_proven(access);
         let now = self.now.monotonic;
         let link = &mut self.link;
         link.open = true;
@@ -255,6 +255,10 @@ impl ChargePoint {
             self.link
                 .optional
                 .retain(|waiting| waiting.kind != kind || waiting.triggered);
+        }
+        // The station keeps the key of its newest request alone.
+        if kind == Kind::SignCertificate {
+            self.link.optional.retain(|waiting| waiting.kind != kind);
         }
         // Few, and nothing would make up for one that is lost.
         let must_wait = matches!(kind, Kind::Authorize | Kind::Boot | Kind::SignCertificate)

@@ -101,6 +101,8 @@ pub struct ChargePoint {
     pending: Vec<Pending>,
     /// Those that may still be written, the newest first.
     refused: VecDeque<Pending>,
+    /// Those of them that give way again, the newest first: request to the writer, and key.
+    taking_back: VecDeque<(String, String)>,
     station: Option<Station>,
     reading: Option<(Millis, Reading)>,
     /// Values for the StopTransaction of the transaction that is not finished.
@@ -201,6 +203,7 @@ impl ChargePoint {
             transfers: Transfers::default(),
             pending: Vec::new(),
             refused: VecDeque::new(),
+            taking_back: VecDeque::new(),
             station: None,
             reading: None,
             interim,
@@ -234,7 +237,7 @@ impl ChargePoint {
     pub fn handle(&mut self, now: Time, input: Input) -> Vec<Output> {
         self.now = now;
         match input {
-            Input::SocketOpened => self.socket_opened(),
+            Input::SocketOpened(access) => self.socket_opened(&access),
             Input::SocketClosed => self.socket_closed(),
             Input::ConnectionFailed(reason) => self.connection_failed(reason),
             Input::Frame(text) => self.frame(&text),

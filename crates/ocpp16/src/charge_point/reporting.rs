@@ -39,8 +39,6 @@ pub(super) struct Reporting {
     patient_until: Option<Millis>,
     /// Whether the running transaction has charged yet: before that it is `Preparing`.
     charged: bool,
-    /// Since when the connector has a fault without a name.
-    unnamed_since: Option<Millis>,
 }
 
 /// What a StatusNotification says.
@@ -99,10 +97,6 @@ impl ChargePoint {
             .as_ref()
             .is_some_and(|station| station.session == EvseSession::Charging);
         self.reporting.charged |= charging;
-        self.reporting.unnamed_since = self.report(1).is_unnamed().then(|| {
-            let since = self.reporting.unnamed_since;
-            since.unwrap_or(self.now.monotonic)
-        });
         let reports = [0, 1].map(|connector| self.report(connector));
         for (present, report) in self.reporting.present.iter_mut().zip(reports) {
             if present.is_none_or(|(known, _)| known != report) {
@@ -234,7 +228,8 @@ impl ChargePoint {
     fn report(&self, connector: usize) -> Report {
         let faults = self.faults().filter(|fault| fault.concerns(connector));
         let error = most_important(faults);
-        let charges = self.energy_may_flow();
+        let session = self.station.as_ref().map(|station| station.session);
+        let charges = session.is_some_and(EvseSession::is_under_way);
         let blocked = self.faults().any(|fault| {
             fault.report().blocks
                 && !(charges && fault.spares_a_running_charge())
@@ -257,16 +252,6 @@ impl ChargePoint {
             status,
             error: error.or(unnamed),
         }
-    }
-
-    /// Whether a charge is under way, whoever permitted it.
-    fn energy_may_flow(&self) -> bool {
-        self.station.as_ref().is_some_and(|station| {
-            matches!(
-                station.session,
-                EvseSession::Charging | EvseSession::SuspendedEv | EvseSession::SuspendedEvse
-            )
-        })
     }
 
     /// The state of an operative connector without a blocking fault.
@@ -324,24 +309,18 @@ impl ChargePoint {
     /// When `report` may be told; `None` when it is known. The first one is delayed only while
     /// its fault may still get a name.
     fn status_due_at(&self, connector: usize, report: Report) -> Option<Millis> {
-        let due = self.status_not_before(connector, report)?;
-        match self.reporting.unnamed_since {
-            Some(since) if report.is_unnamed() => Some(due.max(since.after(NAMING_MS))),
-            Some(_) | None => Some(due),
-        }
-    }
-
-    fn status_not_before(&self, connector: usize, report: Report) -> Option<Millis> {
-        match self.reporting.told.get(connector)? {
-            None => Some(self.now.monotonic),
-            Some((told, _)) if *told == report => None,
+        let (_, since) = (*self.reporting.present.get(connector)?)?;
+        let due = match self.reporting.told.get(connector)? {
+            None => self.now.monotonic,
+            Some((told, _)) if *told == report => return None,
             Some((_, at)) => {
                 let stable = self.configuration.number(Key::MinimumStatusDuration);
-                let (_, since) = (*self.reporting.present.get(connector)?)?;
                 let delay = at.after(self.settings.status_delay_ms);
-                Some(delay.max(since.after_seconds(stable)))
+                delay.max(since.after_seconds(stable))
             }
-        }
+        };
+        let named_by = report.is_unnamed().then(|| since.after(NAMING_MS));
+        Some(named_by.map_or(due, |at| due.max(at)))
     }
 
     fn send_status(&mut self, connector: usize, report: Report, triggered: bool) {

@@ -177,19 +177,10 @@ impl ChargePoint {
             self.end_transaction(StopReason::EmergencyStop, None);
             return true;
         }
-        let goes_on = match self.station.as_ref().map(|station| station.session) {
-            Some(EvseSession::Charging | EvseSession::SuspendedEv | EvseSession::SuspendedEvse) => {
-                Some(true)
-            }
-            Some(
-                EvseSession::Idle
-                | EvseSession::Authorized
-                | EvseSession::Connected
-                | EvseSession::Inoperative,
-            ) => Some(false),
-            // The EVSE may be starting as well.
-            Some(EvseSession::Faulted) | None => None,
-        };
+        let session = self.station.as_ref().map(|station| station.session);
+        // The EVSE may be starting as well: its fault says nothing yet.
+        let known = session.filter(|session| *session != EvseSession::Faulted);
+        let goes_on = known.map(EvseSession::is_under_way);
         match goes_on {
             Some(true) => self.resume(number),
             Some(false) => self.end_interrupted(number),

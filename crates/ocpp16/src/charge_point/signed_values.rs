@@ -13,7 +13,7 @@ use super::{ChargePoint, Output};
 use crate::configuration::Key;
 use crate::message::notification::DataTransfer;
 use crate::message::outgoing::{MeterValue, ReadingContext, SampledValue, ValueFormat};
-use crate::transaction::{Change, SignedValues, Transaction};
+use crate::transaction::{Change, SignedForm, SignedValues, Transaction};
 use crate::{CiString, IdToken, Millis, Timestamp, oca};
 
 /// The meter is asked again after this time. Who makes the record forgets an order that is not
@@ -93,11 +93,14 @@ impl ChargePoint {
     /// What a new transaction keeps of signed values; `None` with a meter that doesn't sign.
     pub(super) fn signed_values(&self) -> Option<SignedValues> {
         self.configuration.meter_public_key()?;
-        Some(SignedValues {
-            hex: self.configuration.value(Key::CalibrationLawFormat) == "ocmf,hex",
-            oca: self.configuration.flag(Key::SampledDataSignReadings),
-            begin: None,
-        })
+        let form = if self.configuration.flag(Key::SampledDataSignReadings) {
+            SignedForm::Oca
+        } else if self.configuration.value(Key::CalibrationLawFormat) == "ocmf,hex" {
+            SignedForm::Hex
+        } else {
+            SignedForm::Plain
+        };
+        Some(SignedValues { form, begin: None })
     }
 
     /// Asks for the value of the begin, where the running transaction lacks it.
@@ -156,7 +159,7 @@ impl ChargePoint {
         let value = |timestamp, context, text: &String, sends_key| MeterValue {
             timestamp,
             sampled_value: vec![SampledValue {
-                value: written(text, signed, key(sends_key)),
+                value: written(text, signed.form, key(sends_key)),
                 context,
                 format: Some(ValueFormat::SignedData),
                 measurand: ENERGY.to_owned(),
@@ -302,13 +305,10 @@ fn reference_of(transaction: &Transaction) -> String {
     )
 }
 
-/// As OCA's application note has it, or `ocmf,hex` or `ocmf,plain` (guide 14.1 table 48).
-fn written(text: &str, signed: &SignedValues, public_key: &str) -> String {
-    if signed.oca {
-        oca::signed_value(text, public_key)
-    } else if signed.hex {
-        text.bytes().map(|byte| format!("{byte:02x}")).collect()
-    } else {
-        text.to_owned()
+fn written(text: &str, form: SignedForm, public_key: &str) -> String {
+    match form {
+        SignedForm::Plain => text.to_owned(),
+        SignedForm::Hex => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        SignedForm::Oca => oca::signed_value(text, public_key),
     }
 }

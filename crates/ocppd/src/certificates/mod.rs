@@ -24,7 +24,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::mpsc;
 
 use crate::private_file;
-pub(crate) use x509::is_valid_at;
+pub(crate) use x509::verify_validity;
 
 const DIRECTORY: &str = "certificates";
 const STATION: &str = "station.pem";

@@ -2,11 +2,21 @@
 
 use ocpp16::{CertificateHash, HashAlgorithm, Timestamp};
 use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
+use rustls::CertificateError;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Certificates in a chain at most.
 const LONGEST_CHAIN: usize = 8;
+
+/// Why a certificate is not valid at a time.
+#[derive(Debug, thiserror::Error)]
+enum Outdated {
+    #[error("it has expired")]
+    Expired,
+    #[error("it is not valid yet")]
+    NotYet,
+}
 
 /// Until when `certificate` is valid; `None` for what is none.
 pub(super) fn valid_until(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
@@ -15,12 +25,22 @@ pub(super) fn valid_until(certificate: &CertificateDer<'_>) -> Option<Timestamp>
 }
 
 /// Whether `certificate` is valid at this time, in seconds since 1970.
-pub(crate) fn is_valid_at(certificate: &CertificateDer<'_>, now_s: u64) -> bool {
+///
+/// # Errors
+/// Why not.
+pub(crate) fn verify_validity(
+    certificate: &CertificateDer<'_>,
+    now_s: u64,
+) -> Result<(), CertificateError> {
     let now = i64::try_from(now_s)
         .unwrap_or(i64::MAX)
         .saturating_mul(1_000);
     let now = Some(Timestamp::from_unix_millis(now));
-    parse(certificate).is_ok_and(|certificate| check_validity(&certificate, now).is_ok())
+    let certificate = parse(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    check_validity(&certificate, now).map_err(|outdated| match outdated {
+        Outdated::Expired => CertificateError::Expired,
+        Outdated::NotYet => CertificateError::NotValidYet,
+    })
 }
 
 /// Whether `certificate` is for this public key (`SubjectPublicKeyInfo`, DER).
@@ -61,7 +81,7 @@ pub(super) fn verify_root(
     now: Option<Timestamp>,
 ) -> Result<(), String> {
     let certificate = parse(certificate)?;
-    check_validity(&certificate, now)?;
+    check_validity(&certificate, now).map_err(|outdated| outdated.to_string())?;
     check_signature(&certificate, &certificate).map_err(|_| "it is not signed by itself".to_owned())
 }
 
@@ -80,7 +100,7 @@ pub(super) fn verify_chain(
     }
     let chain: Vec<X509Certificate<'_>> = chain.iter().map(parse).collect::<Result<_, _>>()?;
     for certificate in &chain {
-        check_validity(certificate, now)?;
+        check_validity(certificate, now).map_err(|outdated| outdated.to_string())?;
     }
     for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
         check_signature(certificate, issuer)?;
@@ -107,11 +127,14 @@ fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>,
 }
 
 /// Without a valid time nothing has expired.
-fn check_validity(certificate: &X509Certificate<'_>, now: Option<Timestamp>) -> Result<(), String> {
+fn check_validity(
+    certificate: &X509Certificate<'_>,
+    now: Option<Timestamp>,
+) -> Result<(), Outdated> {
     let validity = certificate.validity();
     match now {
-        Some(now) if time(validity.not_after) < now => Err("it has expired".to_owned()),
-        Some(now) if now < time(validity.not_before) => Err("it is not valid yet".to_owned()),
+        Some(now) if time(validity.not_after) < now => Err(Outdated::Expired),
+        Some(now) if now < time(validity.not_before) => Err(Outdated::NotYet),
         Some(_) | None => Ok(()),
     }
 }

@@ -95,7 +95,7 @@ fn a_change_that_does_not_connect_is_taken_back() {
     for _ in 0..3 {
         bench.input(Input::ConnectionFailed(None));
     }
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.configured, [("SecurityProfile", "0".to_owned())]);
     assert_eq!(bench.stored.tried, None);
     assert_eq!(bench.point.access(), before);
@@ -104,6 +104,35 @@ fn a_change_that_does_not_connect_is_taken_back() {
         "Accepted",
         "again"
     );
+}
+
+#[test]
+fn only_the_way_by_which_a_connection_was_opened_is_proven() {
+    let by = |key| Access {
+        profile: 1,
+        password: password(key),
+    };
+    // The other way's turn came while an attempt was under way.
+    for (failures, opened, wanted) in [(0, KEY, OTHER_KEY), (3, OTHER_KEY, KEY)] {
+        let mut bench = station(&IN_USE, SecuritySettings::default());
+        change(&mut bench, "AuthorizationKey", OTHER_KEY);
+        bench.input(Input::SocketClosed);
+        for _ in 0..failures {
+            bench.input(Input::ConnectionFailed(None));
+        }
+        connects(&mut bench);
+        bench.input(Input::SocketOpened(by(opened)));
+        assert_eq!(bench.configured, [], "nothing is decided");
+        assert_eq!(
+            connects(&mut bench),
+            [by(wanted)],
+            "it is still to be tried"
+        );
+        reopen(&mut bench);
+        let key = ("AuthorizationKey", wanted.to_owned());
+        assert_eq!(bench.configured, [key]);
+        assert_eq!(connects(&mut bench), []);
+    }
 }
 
 // Defect 48 of the field: a new key was not used.
@@ -146,7 +175,7 @@ fn a_restart_during_a_trial_loses_neither_key() {
         for _ in 0..refused {
             bench.input(Input::ConnectionFailed(None));
         }
-        bench.input(Input::SocketOpened);
+        bench.open();
         assert_eq!(bench.point.access().password, password(holds));
         assert_eq!(bench.stored.tried, None);
         let bench = bench.restart();

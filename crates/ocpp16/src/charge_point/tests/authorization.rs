@@ -280,7 +280,7 @@ fn clearing_the_cache_loses_no_transaction() {
     bench.pass(5);
     let before = bench.stored.messages.len();
     assert!(before > 0);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.status("ClearCache", json!({})), "Accepted");
     assert_eq!(bench.stored.messages.len(), before);
     let sent = bench.drain();

@@ -204,8 +204,13 @@ impl Bench {
         Self::with(settings("first"), configuration, Stored::default())
     }
 
+    /// A connection opens in the way that was asked for last.
+    pub fn open(&mut self) {
+        self.input(Input::SocketOpened(self.point.access()));
+    }
+
     pub fn connect(&mut self) {
-        self.input(Input::SocketOpened);
+        self.open();
         self.accept_boot();
         self.answer("StatusNotification", json!({}));
         self.answer("StatusNotification", json!({}));
@@ -214,7 +219,7 @@ impl Bench {
 
     /// As [`Self::connect`], with security events to follow.
     pub fn connect_with_events(&mut self) {
-        self.input(Input::SocketOpened);
+        self.open();
         self.accept_boot();
         self.answer("StatusNotification", json!({}));
         self.answer("StatusNotification", json!({}));
@@ -222,7 +227,7 @@ impl Bench {
 
     /// Connected once more, when the central system knows the station already.
     pub fn connect_again(&mut self) {
-        self.input(Input::SocketOpened);
+        self.open();
         self.drain();
     }
 
@@ -249,7 +254,7 @@ impl Bench {
     pub fn input(&mut self, input: Input) {
         let time = self.time();
         let timestamp = self.wall().to_string();
-        if matches!(input, Input::SocketOpened) {
+        if matches!(input, Input::SocketOpened(_)) {
             self.trace = Trace::start("ocpp16");
         }
         if let Input::Frame(text) = &input {

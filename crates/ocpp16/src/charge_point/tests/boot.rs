@@ -12,7 +12,7 @@ fn boot(status: &str, interval: i64) -> serde_json::Value {
 fn pending_and_rejected_repeat_after_the_interval_and_nothing_else_is_sent() {
     for status in ["Pending", "Rejected"] {
         let mut bench = Bench::new();
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.answer("BootNotification", boot(status, 5));
         bench.evse(crate::EvseSession::Connected);
         bench.tag("driver");
@@ -32,7 +32,7 @@ fn an_accepted_boot_notification_is_not_repeated() {
     bench.pass(3_600);
     bench.expect_silence();
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.expect_silence();
 }
 
@@ -48,12 +48,12 @@ fn a_reconnect_boots_only_where_configured() {
 #[test]
 fn without_an_answer_the_next_boot_notification_has_a_fresh_id() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     let refused = bench.answer_error("BootNotification", "InternalError");
     bench.pass(30);
     let (unanswered, _) = bench.expect_call("BootNotification");
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     let (third, _) = bench.expect_call("BootNotification");
     assert!(refused != unanswered && unanswered != third && refused != third);
 }
@@ -63,7 +63,7 @@ fn without_an_answer_the_next_boot_notification_has_a_fresh_id() {
 fn the_heartbeat_interval_comes_from_the_answer() {
     for (interval, expected) in [(60, 60), (0, 600), (1, 10), (-5, 600)] {
         let mut bench = Bench::new();
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.answer("BootNotification", boot("Accepted", interval));
         bench.reported();
         bench.pass(expected - 1);
@@ -88,7 +88,7 @@ fn the_heartbeat_interval_comes_from_the_answer() {
 #[test]
 fn the_meter_is_named_once_it_is_known() {
     let mut bench = Bench::configured(&[("bootNotificationOnReconnect", "true")]);
-    bench.input(Input::SocketOpened);
+    bench.open();
     let (_, first) = bench.expect_call("BootNotification");
     assert_eq!(
         first,
@@ -100,7 +100,7 @@ fn the_meter_is_named_once_it_is_known() {
         serial: Some(CiString::truncated("4711")),
     });
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     let (_, second) = bench.expect_call("BootNotification");
     assert_eq!(
         (&second["meterType"], &second["meterSerialNumber"]),
@@ -111,7 +111,7 @@ fn the_meter_is_named_once_it_is_known() {
 #[test]
 fn calls_are_answered_before_the_boot_notification_is() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     let answer = bench.call(
         "GetConfiguration",
         json!({"key": ["SupportedFeatureProfiles"]}),
@@ -136,7 +136,7 @@ fn calls_are_answered_before_the_boot_notification_is() {
 #[test]
 fn a_trigger_works_while_pending() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.answer("BootNotification", boot("Pending", 3_600));
     for (message, actions) in [
         (
@@ -163,7 +163,7 @@ fn a_boot_notification_can_be_triggered_once_for_each_connection() {
     let trigger = json!({"requestedMessage": "BootNotification"});
     assert_eq!(bench.status("TriggerMessage", trigger.clone()), "Rejected");
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.status("TriggerMessage", trigger.clone()), "Accepted");
     bench.accept_boot();
     bench.drain();
@@ -175,7 +175,7 @@ fn a_boot_notification_can_be_triggered_once_for_each_connection() {
 fn the_central_system_is_the_time_source_where_configured() {
     let mut bench = Bench::new();
     bench.wall_at_zero = None;
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.answer("BootNotification", boot("Accepted", 0));
     let expected = Timestamp::parse("2026-03-01T12:00:01Z").unwrap();
     assert!(bench.others.contains(&Output::SetClock(expected)));
@@ -194,7 +194,7 @@ fn the_central_system_is_the_time_source_where_configured() {
         Stored::default(),
     );
     bench.wall_at_zero = None;
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.answer("BootNotification", boot("Accepted", 0));
     assert!(
         !bench
@@ -208,7 +208,7 @@ fn the_central_system_is_the_time_source_where_configured() {
 #[test]
 fn a_silent_central_system_is_left() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.pass(300);
     assert!(bench.others.contains(&Output::Disconnect));
 }

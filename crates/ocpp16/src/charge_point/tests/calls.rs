@@ -203,7 +203,7 @@ fn a_reset_without_delivery_keeps_the_messages() {
     let mut bench = Bench::online();
     bench.charge();
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.status("Reset", json!({"type": "Hard"})), "Accepted");
     bench.pass(2);
     assert!(bench.others.contains(&Output::Reboot));

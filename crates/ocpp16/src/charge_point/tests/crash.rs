@@ -127,7 +127,7 @@ impl World {
         self.feed(Input::Reading(meter(self.energy)));
         self.feed(Input::Station(self.station()));
         if self.online {
-            self.feed(Input::SocketOpened);
+            self.feed(Input::SocketOpened(self.point.access()));
         }
     }
 
@@ -236,7 +236,7 @@ impl World {
         if self.online != online {
             self.online = online;
             self.feed(if online {
-                Input::SocketOpened
+                Input::SocketOpened(self.point.access())
             } else {
                 Input::SocketClosed
             });
@@ -350,7 +350,7 @@ fn an_interrupted_transaction_closes_with_power_loss_and_the_saved_reading_of_a_
     world.process += 1;
     world.point = process(world.process, &world.stored);
     world.feed(Input::Station(world.station()));
-    world.feed(Input::SocketOpened);
+    world.feed(Input::SocketOpened(world.point.access()));
     assert_eq!(world.central.stops.len(), 0, "it waits for the meter first");
     world.pass(11);
     assert_eq!(world.central.stops.len(), 1);

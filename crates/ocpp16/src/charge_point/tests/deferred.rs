@@ -163,7 +163,7 @@ fn nothing_is_answered_on_another_connection() {
     unlock(&mut bench, "u");
     transfer(&mut bench, "r", "rcdRecloserChangeState", &json!("1,open"));
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     lock_answers(&mut bench, UnlockStatus::Unlocked);
     bench.input(Input::RecloserAnswered(Ok(RecloserState::Open)));
     bench.pass(30);

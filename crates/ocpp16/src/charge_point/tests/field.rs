@@ -137,7 +137,7 @@ fn evcc_after_its_own_restart() {
     let mut bench = Bench::online();
     bench.input(Input::Reading(three_phase(1_000)));
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.expect_silence();
     let trigger = |bench: &mut Bench, payload: Value| {
         assert_eq!(bench.status("TriggerMessage", payload), "Accepted");
@@ -192,7 +192,7 @@ fn evcc_after_its_own_restart() {
 fn home_assistant() {
     let mut bench = Bench::new();
     bench.input(Input::Reading(three_phase(1_000)));
-    bench.input(Input::SocketOpened);
+    bench.open();
     // Asked before BootNotification.conf.
     let asked = |bench: &mut Bench, key: &str| {
         let report = bench.call("GetConfiguration", json!({"key": [key]}));

@@ -140,7 +140,7 @@ fn every_measurand_that_is_accepted_is_sent() {
 /// Connected, with a heartbeat each minute.
 fn beating() -> Bench {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     let time = bench.wall().to_string();
     bench.answer(
         "BootNotification",
@@ -181,7 +181,7 @@ fn a_connection_that_falls_silent_after_long_idle_is_given_up_and_the_next_one_s
     assert!(given_up(&bench));
     bench.sent.clear();
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.charge();
 }
 

@@ -82,7 +82,7 @@ pub fn reboot(bench: &Bench, system: &str) -> Bench {
         ..settings("second")
     };
     let mut next = Bench::with(settings, Configuration::default(), bench.stored.clone());
-    next.input(Input::SocketOpened);
+    next.open();
     next.accept_boot();
     next
 }
@@ -310,7 +310,7 @@ fn an_update_begins_only_with_a_connection() {
     bench.input(Input::SocketClosed);
     bench.pass(3_600);
     assert!(orders(&bench).is_empty());
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(orders(&bench).len(), 1);
 }
 
@@ -412,7 +412,7 @@ fn what_the_connection_took_along_is_told_on_the_next_one() {
         "a restart would still tell it"
     );
     bench.sent.clear();
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(told(&mut bench), ["Downloading", "DownloadFailed"]);
     assert!(bench.stored.firmware.is_none());
 }
@@ -445,7 +445,7 @@ fn a_restart_of_the_daemon_alone_does_not_end_the_update() {
     installer(&mut bench, Installer::Downloading);
     told(&mut bench);
     let mut next = bench.restart();
-    next.input(Input::SocketOpened);
+    next.open();
     next.accept_boot();
     installer(&mut next, Installer::Downloading);
     next.drain();
@@ -453,7 +453,7 @@ fn a_restart_of_the_daemon_alone_does_not_end_the_update() {
     installer(&mut next, Installer::Installing);
     assert_eq!(told(&mut next), ["Downloaded", "Installing"]);
     let mut silent = bench.restart();
-    silent.input(Input::SocketOpened);
+    silent.open();
     silent.accept_boot();
     silent.pass(60);
     assert_eq!(told(&mut silent), ["DownloadFailed"]);

@@ -213,6 +213,29 @@ fn what_was_rejected_does_not_hold_though_it_was_written_late() {
     }
 }
 
+#[test]
+fn a_value_that_can_not_be_taken_back_is_told_of() {
+    for (writer, told) in [(true, 0), (false, 1)] {
+        let mut bench = Bench::online();
+        bench.writer = None;
+        let call =
+            json!([2, "a", "ChangeConfiguration", {"key": "ConnectionTimeOut", "value": "16"}]);
+        bench.input(Input::Frame(call.to_string()));
+        let request = bench.requested.pop().unwrap();
+        bench.pass(1);
+        // Written late; then the writer takes the value of before, or does not.
+        bench.writer = Some(writer);
+        bench.input(Input::Configured {
+            request,
+            accepted: true,
+        });
+        let line = "ConnectionTimeOut could not be taken back: the rejected value holds";
+        let line = Output::Log(true, line.to_owned());
+        let lines = bench.others.iter().filter(|output| **output == line);
+        assert_eq!(lines.count(), told, "{writer}");
+    }
+}
+
 /// A central system that asks again at once: the writer takes the requests in their order.
 #[test]
 fn a_late_write_is_not_taken_back_from_under_a_newer_one() {
@@ -244,7 +267,7 @@ fn a_lost_connection_forgets_who_asked() {
             .to_string(),
     ));
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.pass(2);
     bench.expect_silence();
 }

@@ -31,7 +31,7 @@ fn offline_sessions_are_delivered_in_order_with_their_ids() {
     let mut bench = offline();
     offline_session(&mut bench, "one", 2_000);
     offline_session(&mut bench, "two", 3_000);
-    bench.input(Input::SocketOpened);
+    bench.open();
     let mut seen = Vec::new();
     while let Some(frame) = bench.sent.pop_front() {
         let action = frame[2].as_str().unwrap().to_owned();
@@ -165,7 +165,7 @@ fn an_unanswered_start_keeps_its_id_and_payload() {
         "after a time-out"
     );
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(
         bench.expect_call("StartTransaction"),
         first,
@@ -192,7 +192,7 @@ fn a_late_answer_to_a_start_counts_once() {
 #[test]
 fn call_errors_to_optional_messages_change_nothing() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     for code in [
         "NotSupported",
@@ -256,7 +256,7 @@ fn a_trigger_of_two_messages_needs_room_for_both() {
 #[test]
 fn a_station_that_waits_for_its_registration_always_boots_again() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     let time = bench.wall().to_string();
     let pending = json!({"status": "Pending", "currentTime": time, "interval": 20});
     bench.answer("BootNotification", pending);
@@ -284,10 +284,10 @@ fn answers_to_nothing_are_ignored() {
 #[test]
 fn message_ids_are_unique_over_restarts_and_short() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     let (first, _) = bench.expect_call("BootNotification");
     let mut bench = bench.restart();
-    bench.input(Input::SocketOpened);
+    bench.open();
     let (second, _) = bench.expect_call("BootNotification");
     assert_ne!(first, second);
     assert!(first.len() <= 36 && second.len() <= 36);
@@ -299,7 +299,7 @@ fn a_long_queue_does_not_delay_a_user() {
     for energy in 2..7 {
         offline_session(&mut bench, "x", energy * 1_000);
     }
-    bench.input(Input::SocketOpened);
+    bench.open();
     let (id, _) = bench.expect_call("StartTransaction");
     bench.tag("waiting");
     bench.result(&id, start(1));
@@ -364,7 +364,7 @@ fn only_so_many_transactions_may_wait() {
     assert_eq!(bench.stored.transactions.len(), 336);
     bench.tag("x");
     assert_eq!(bench.permit, Some(false));
-    bench.input(Input::SocketOpened);
+    bench.open();
     let sent = bench.drain();
     assert!(
         sent.iter()

@@ -170,7 +170,7 @@ fn values_measured_offline_survive_a_restart() {
     run(&mut bench, 185);
     let mut bench = bench.restart();
     bench.input(Input::Reading(meter(2_000)));
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     let values = payloads(bench.drain(), "MeterValues");
     assert_eq!(values.len(), 3);
@@ -224,7 +224,7 @@ fn a_user_waits_120_s_after_the_start_for_the_connection() {
 
     let mut late = start();
     late.pass(60);
-    late.input(Input::SocketOpened);
+    late.open();
     late.accept_boot();
     assert_eq!(late.permit, Some(false));
     assert!(late.drain().iter().any(|(action, _)| action == "Authorize"));
@@ -252,7 +252,7 @@ fn without_valid_time_an_offline_user_charges_and_nobody_is_told() {
     run(&mut bench, 130);
     // The time comes with the connection; the transaction has none all the same.
     bench.wall_at_zero = Some(start_of_time());
-    bench.input(Input::SocketOpened);
+    bench.open();
     let mut sent = bench.drain();
     run(&mut bench, 70);
     bench.evse(EvseSession::Idle);
@@ -327,13 +327,13 @@ fn a_transaction_id_that_comes_twice_belongs_to_both() {
     }
     bench.input(Input::SocketClosed);
     for _ in 0..2 {
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.charge();
         bench.input(Input::SocketClosed);
         bench.evse(EvseSession::Idle);
         bench.pass(3);
     }
-    bench.input(Input::SocketOpened);
+    bench.open();
     let stops = payloads(bench.drain(), "StopTransaction");
     assert_eq!(stops.len(), 1);
     assert!(bench.stored.transactions.is_empty() && bench.stored.messages.is_empty());

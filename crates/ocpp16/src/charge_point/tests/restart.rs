@@ -32,7 +32,7 @@ fn a_running_transaction_goes_on_under_its_id() {
         bench.evse(state);
         bench.drain();
         let mut bench = bench.new_process();
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.accept_boot();
         assert_eq!(bench.permit, None, "{state:?}: nothing is decided yet");
         bench.pass(1);
@@ -70,7 +70,7 @@ fn its_user_can_stop_it_as_before() {
     bench.input(Input::Reading(meter(1_500)));
     bench.evse(EvseSession::Connected);
     bench.pass(3);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     let sent = transaction_messages(&mut bench);
     assert_eq!(sent.len(), 1);
@@ -92,7 +92,7 @@ fn a_transaction_whose_session_is_over_is_closed_at_once() {
         bench.input(Input::Reading(meter(1_500)));
         bench.evse(state);
         assert_eq!(bench.permit, Some(false), "{state:?}");
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.accept_boot();
         let sent = transaction_messages(&mut bench);
         assert_eq!(sent.len(), 1, "{state:?}");
@@ -137,7 +137,7 @@ fn a_refused_user_stays_refused() {
     bench.answer("StartTransaction", refused);
     let mut bench = bench.restart();
     assert_eq!(bench.permit, Some(false));
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     assert_eq!(bench.reported(), ["SuspendedEVSE"]);
 }

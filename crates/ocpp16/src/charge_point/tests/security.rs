@@ -68,7 +68,7 @@ pub(super) fn logged(bench: &Bench) -> Vec<SecurityEventKind> {
 
 pub(super) fn reopen(bench: &mut Bench) {
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
 }
 
 pub(super) fn password(key: &str) -> Option<Vec<u8>> {
@@ -276,6 +276,28 @@ fn a_certificate_is_asked_for_signed_and_used() {
         );
         bench.drain();
     }
+}
+
+#[test]
+fn of_the_certificate_requests_that_wait_only_the_newest_is_sent() {
+    let mut bench = Bench::online();
+    let heartbeat = json!({"requestedMessage": "Heartbeat"});
+    assert_eq!(bench.status("TriggerMessage", heartbeat), "Accepted");
+    // A central system that takes its time for one answer, and asks on.
+    for number in 0..100 {
+        let trigger = json!({"requestedMessage": "SignChargePointCertificate"});
+        bench.status("ExtendedTriggerMessage", trigger);
+        let requested = CertificateAnswer::Requested(Ok(number.to_string()));
+        bench.input(Input::Certificate(
+            Box::new(requested),
+            Certificates::default(),
+        ));
+    }
+    let time = bench.wall().to_string();
+    bench.answer("Heartbeat", json!({"currentTime": time}));
+    let sent = bench.answer("SignCertificate", json!({"status": "Accepted"}));
+    assert_eq!(sent, json!({"csr": "99"}));
+    bench.expect_silence();
 }
 
 #[test]

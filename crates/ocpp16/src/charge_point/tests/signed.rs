@@ -270,7 +270,7 @@ fn a_restart_loses_neither_begin_nor_end() {
     bench.pass(1);
     assert_eq!(request(&mut bench).reference, end.reference);
     answer(&mut bench, &end, Ok(END));
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     let data = stop(&mut bench).unwrap()["transactionData"].clone();
     assert_eq!(data[0]["sampledValue"][0]["value"], json!(BEGIN));
@@ -301,7 +301,7 @@ fn an_offline_transaction_after_power_loss_keeps_its_signed_values() {
         (Moment::End, &begin.reference)
     );
     answer(&mut bench, &end, Ok(END));
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     let stop = stop(&mut bench).unwrap();
     assert_eq!(stop["reason"], json!("PowerLoss"));
@@ -362,7 +362,7 @@ fn the_key_is_sent_after_every_boot_notification() {
     let mut bench = Bench::new();
     bench.input(Input::MeterPublicKey(Some(KEY.into())));
     for _ in 0..2 {
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.accept_boot();
         let sent = transfers(&mut bench);
         assert_eq!(sent.len(), 1, "{sent:?}");
@@ -377,16 +377,16 @@ fn the_key_is_sent_after_every_boot_notification() {
         );
         bench.input(Input::SocketClosed);
         // A connection without a BootNotification is none.
-        bench.input(Input::SocketOpened);
+        bench.open();
         assert_eq!(transfers(&mut bench), Vec::<Value>::new());
         bench.input(Input::SocketClosed);
         let on = json!({"key": "bootNotificationOnReconnect", "value": "true"});
-        bench.input(Input::SocketOpened);
+        bench.open();
         bench.status("ChangeConfiguration", on);
         bench.input(Input::SocketClosed);
     }
 
-    bench.input(Input::SocketOpened);
+    bench.open();
     let off = json!({"key": "sendMeterPublicKeyOnBootNotification", "value": "false"});
     assert_eq!(bench.status("ChangeConfiguration", off), "Accepted");
     bench.accept_boot();

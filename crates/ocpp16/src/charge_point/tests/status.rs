@@ -25,7 +25,7 @@ fn last(bench: &mut Bench) -> (String, String, Value) {
 #[test]
 fn connector_0_and_1_are_reported_after_acceptance() {
     let mut bench = Bench::new();
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     let expected = |connector: i64| json!({"connectorId": connector, "errorCode": "NoError", "status": "Available", "timestamp": "2026-03-01T12:00:01.000Z"});
     assert_eq!(bench.answer("StatusNotification", json!({})), expected(0));
@@ -35,7 +35,7 @@ fn connector_0_and_1_are_reported_after_acceptance() {
 #[test]
 fn a_station_without_evse_is_unavailable_after_a_while() {
     let mut bench = Bench::new().new_process();
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     bench.pass(4);
     bench.expect_silence();
@@ -341,7 +341,7 @@ fn time_without_a_connection_counts_for_a_stable_status() {
     bench.input(Input::SocketClosed);
     bench.evse(EvseSession::Connected);
     bench.pass(10);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.reported(), ["Preparing"]);
 }
 
@@ -350,7 +350,7 @@ fn time_without_a_connection_counts_for_a_stable_status() {
 fn without_valid_time_there_is_no_timestamp() {
     let mut bench = Bench::configured(&[("useAsTimeSource", "false")]);
     bench.wall_at_zero = None;
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.accept_boot();
     assert_eq!(
         bench.answer("StatusNotification", json!({}))["timestamp"],
@@ -367,11 +367,11 @@ fn after_a_reconnect_only_what_changed_is_reported() {
     bench.faults(&[Fault::Contactor]);
     bench.faults(&[]);
     bench.evse(EvseSession::SuspendedEv);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.reported(), ["SuspendedEV"]);
     assert_eq!(bench.permit, Some(true), "the charge went on");
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     bench.expect_silence();
 }
 
@@ -381,7 +381,7 @@ fn a_status_lost_with_the_connection_is_told_again() {
     bench.evse(EvseSession::Connected);
     bench.expect_call("StatusNotification");
     bench.input(Input::SocketClosed);
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(bench.reported(), ["Preparing"]);
 }
 

@@ -292,7 +292,7 @@ fn the_result_is_told_when_the_connection_is_back() {
     ended(&mut bench, Ok(()));
     bench.pass(60);
     bench.expect_silence();
-    bench.input(Input::SocketOpened);
+    bench.open();
     assert_eq!(told(&mut bench), [diagnostics_told("Uploaded")]);
 }
 
