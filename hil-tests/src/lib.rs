@@ -17,6 +17,7 @@ pub mod measure;
 mod observer;
 mod process;
 mod python_central_system;
+mod stall;
 mod strict_central_system;
 
 pub use bench::{Bench, LATER, SOON, Settings};

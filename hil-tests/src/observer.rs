@@ -43,6 +43,11 @@ impl Shared {
     }
 }
 
+fn is_stop(seen: &Seen) -> bool {
+    seen.topic == topic_map::EVSE_FAULT.name()
+        && ["control_stalled", "sensor_failure"].contains(&seen.payload.as_str())
+}
+
 /// Subscribes to everything and remembers it; clones look at the same memory.
 #[derive(Clone)]
 pub struct Observer {
@@ -67,6 +72,7 @@ impl Drop for Connection {
 impl Observer {
     /// Connect to the broker on `port` of 127.0.0.1 as `name`.
     pub fn connect(name: &str, port: u16) -> Self {
+        crate::stall::watch();
         let mut options = MqttOptions::new(name, "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(5));
         options.set_max_packet_size(1 << 20, 1 << 20);
@@ -219,14 +225,18 @@ impl Observer {
         waited.ok().and_then(|(record, _)| find(&record))
     }
 
-    /// Whether, since `mark`, the machine that runs the tests was too slow for the control
-    /// thread: evsed has stopped by itself then, and takes up again. Waits for it for `limit`.
+    /// Whether, since `mark`, evsed has stopped by itself, to take up again, because the machine
+    /// that runs the tests was too slow for its control thread. That it stopped is evsed's word,
+    /// that the machine stood still is not. Waits for it for `limit`.
     pub fn has_stalled(&self, mark: usize, limit: Duration) -> bool {
-        let stalls = ["control_stalled", "sensor_failure"];
-        let is_stall = |seen: &Seen| {
-            seen.topic == topic_map::EVSE_FAULT.name() && stalls.contains(&seen.payload.as_str())
-        };
+        let is_stall = |seen: &Seen| is_stop(seen) && crate::stall::explains(seen.at);
         self.wait_since(mark, limit, is_stall).is_some()
+    }
+
+    /// Whether, since `mark`, evsed has stopped by itself for want of valid rounds, whatever
+    /// kept them away. Waits for it for `limit`.
+    pub fn has_stopped(&self, mark: usize, limit: Duration) -> bool {
+        self.wait_since(mark, limit, is_stop).is_some()
     }
 
     /// Wait until, at one moment since `mark`, the last value on each of these topics was

@@ -17,14 +17,24 @@ const SESSION: &str = "port0/session/state";
 const PLUG: &str = "port0/ci/charge/plug/status";
 const RCD_ERROR: &str = "port0/rcd/error";
 const EMERGENCY: &str = "port0/emergency_shutdown";
-/// What the standard gives an EV that leaves state C: the machine that runs the tests is
-/// loaded, and `just bench` measures the budget of 5 ms.
-const AT_ONCE_US: u64 = 100_000;
+/// What the standard gives an EV that leaves state C: none may take longer.
+const AT_MOST_US: u64 = 100_000;
+/// S3 gives 5 ms, which `just bench` measures: the machine that runs the tests is loaded.
+const AT_ONCE_US: u64 = 20_000;
 
 /// How long after `alarm` went on, later than `since`, relay 1 was commanded open.
 fn reaction(station: &StationHandle, since: u64, alarm: Signal) -> u64 {
     let alarm = station.first_edge(since, alarm, 1).unwrap();
     station.first_edge(since, Signal::Relay1Command, 0).unwrap() - alarm
+}
+
+/// A loaded machine may hold up one or the other, a slow station is slow each time.
+fn assert_at_once(reactions: [u64; 2]) {
+    let [quickest, slowest] = [reactions.iter().min(), reactions.iter().max()];
+    assert!(
+        quickest < Some(&AT_ONCE_US) && slowest < Some(&AT_MOST_US),
+        "{reactions:?} us"
+    );
 }
 
 // covers: EMG-002, EMG-003, EMG-004, EMG-005
@@ -46,8 +56,7 @@ fn an_emergency_opens_at_once_and_holds_until_the_car_has_left() {
     bench.expect("port0/charging", "0", SOON);
     bench.expect("port0/session/stop_reason", "emergency", SOON);
     bench.expect(PLUG, "unlocked", SOON);
-    let reaction = reaction(&station, start, Signal::EmergencyPressed);
-    assert!(reaction < AT_ONCE_US, "{reaction} us");
+    let first = reaction(&station, start, Signal::EmergencyPressed);
 
     station.plant().press_emergency(false);
     bench.expect(PWM, "100.00", SOON);
@@ -56,6 +65,12 @@ fn an_emergency_opens_at_once_and_holds_until_the_car_has_left() {
     bench.expect(EMERGENCY, "0", SOON);
     bench.expect(SESSION, "idle", SOON);
     bench.charge();
+
+    let start = station.plant().now_us();
+    station.plant().press_emergency(true);
+    bench.expect(SESSION, "faulted", SOON);
+    let second = reaction(&station, start, Signal::EmergencyPressed);
+    assert_at_once([first, second]);
 }
 
 /// A device on DIGITAL_IN_2, high is normal, with its trigger on DIGITAL_OUT_4.
@@ -123,12 +138,18 @@ fn a_ground_failure_opens_at_once_and_holds_the_plug_until_the_car_leaves() {
     bench.expect(PWM, "100.00", SOON);
     bench.expect(PLUG, "locked", SOON);
     bench.expect("port0/session/stop_reason", "rcd", SOON);
-    let reaction = reaction(&station, start, Signal::RcdTripped);
-    assert!(reaction < AT_ONCE_US, "{reaction} us");
+    let first = reaction(&station, start, Signal::RcdTripped);
     station.plant().rcd.residual_ma = 0.0;
     bench.unplug();
     bench.expect(RCD_ERROR, "", SOON);
     bench.expect(SESSION, "idle", SOON);
+    bench.charge();
+
+    let start = station.plant().now_us();
+    station.plant().rcd.residual_ma = 30.0;
+    bench.expect(SESSION, "faulted", SOON);
+    let second = reaction(&station, start, Signal::RcdTripped);
+    assert_at_once([first, second]);
 }
 
 // covers: VENT-003, VENT-004, VENT-006, VENT-007, VENT-012, VENT-018

@@ -458,7 +458,7 @@ fn a_board_that_is_silent_for_a_moment_opens_the_contactor_when_it_is_back() {
     let (mark, start) = (bench.observer.mark(), bench.station().plant().now_us());
     bench.station().plant().board_is_silent = true;
     assert!(
-        bench.observer.has_stalled(mark, SOON),
+        bench.observer.has_stopped(mark, SOON),
         "no fault\n{}",
         bench.observer.tail()
     );

@@ -89,6 +89,24 @@ fn told(central: &PythonCentralSystem, expected: &str) -> Value {
     central.expect("status", fits, LATER)
 }
 
+/// The meter values show this current on each phase, in A.
+fn drawn(central: &PythonCentralSystem, amperes: f64) {
+    let is_it = |value: &Value| {
+        let number: f64 = value["value"].as_str().unwrap().parse().unwrap();
+        (number - amperes).abs() < 0.3
+    };
+    let fits = |event: &Value| {
+        let sampled = event["payload"]["meterValue"][0]["sampledValue"].as_array();
+        let mut currents = sampled
+            .unwrap()
+            .iter()
+            .filter(|value| value["measurand"] == "Current.Import" && value["phase"].is_string())
+            .peekable();
+        currents.peek().is_some() && currents.all(is_it)
+    };
+    central.expect("meter", fits, LATER);
+}
+
 /// What evcc reads from all keys, and what it must find there.
 const EVCC_READS: [(&str, &str); 7] = [
     ("ChargeProfileMaxStackLevel", "8"),
@@ -181,7 +199,7 @@ fn evcc_sets_up(central: &mut PythonCentralSystem) -> Value {
     triggered_of_connector(central, "StatusNotification", "status")
 }
 
-// covers: OC-022, OC-052, OC-053, OC-055, OSM-005
+// covers: OC-052, OC-055, OSM-010
 #[test]
 fn evcc() {
     let (mut central, bench) = start(&["--pending", "1", "--interval", "60"]);
@@ -212,6 +230,7 @@ fn evcc() {
     assert_eq!(first["limit"].as_f64(), Some(16.0), "{schedule}");
     let values = triggered_of_connector(&mut central, "MeterValues", "meter");
     assert_eq!(values["payload"]["transactionId"], transaction);
+    drawn(&central, 16.0);
 
     // What its templates for other makes send: Relative, a number of phases, whole watts; the
     // same once more; and a pause.
@@ -259,6 +278,9 @@ fn evcc() {
     }
     told(&central, "SuspendedEVSE");
     assert_eq!(central.events("stop"), Vec::<Value>::new());
+    central.mark();
+    drawn(&central, 0.0);
+    assert_eq!(central.events("stop"), Vec::<Value>::new());
     assert_eq!(central.complaints(), Vec::<String>::new());
 }
 
@@ -288,7 +310,7 @@ const HOME_ASSISTANT: [Step; 8] = [
     Step::Sets("ClockAlignedDataInterval", "900", "Accepted"),
 ];
 
-// covers: OC-016, OC-052, OC-055, OC-068, OSM-010
+// covers: OC-016, OC-052, OC-055, OC-068
 #[test]
 fn home_assistant() {
     let (mut central, bench) = start(&["--calls-before-boot", "--interval", "3600"]);
@@ -318,6 +340,7 @@ fn home_assistant() {
     // It asks for a BootNotification only where none came; a second one is refused.
     let boot = json!({ "requestedMessage": "BootNotification" });
     assert_eq!(status(&mut central, "TriggerMessage", boot), "Rejected");
+    assert_eq!(central.events("boot").len(), 1);
     let done = triggered_of_connector(&mut central, "StatusNotification", "status");
     assert_eq!(done["payload"]["status"], "Available");
     assert_quick(&connected, &done);
@@ -341,5 +364,6 @@ fn home_assistant() {
     central.expect("start", |_| true, LATER);
     told(&central, "Charging");
     bench.expect(PWM, "16.67", SOON);
+    assert_eq!(central.events("boot"), Vec::<Value>::new());
     assert_eq!(central.complaints(), Vec::<String>::new());
 }

@@ -60,7 +60,7 @@ fn carried_out(
     commanded.elapsed()
 }
 
-// covers: OSM-004, OSM-005, OSM-006, OSM-007, OSM-008, OSM-009, OSM-010, OSM-011, OSM-013
+// covers: OSM-004, OSM-005, OSM-006, OSM-007, OSM-008, OSM-009, OSM-011, OSM-013
 // covers: LIM-013, LIM-028, OS-013, OSM-014
 #[test]
 fn the_limits_of_seed_002_are_carried_out() {

@@ -8,6 +8,8 @@
 
 #[path = "strict/administration.rs"]
 mod administration;
+#[path = "strict/judge.rs"]
+mod judge;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -309,47 +311,4 @@ fn a_strict_central_system_takes_every_frame() {
     session_by_remote_start(&mut central, &bench);
     reset(&mut central, &mut bench);
     assert_eq!(central.complaints(), Vec::<String>::new());
-}
-
-/// Whether the judge of conversations finds nothing in one with these statuses, each
-/// answered or none.
-fn is_flawless(name: &str, statuses: &[&str], is_answered: bool) -> bool {
-    let directory = tempfile::tempdir().unwrap();
-    let report = |(number, status): (usize, &&str)| {
-        let payload = json!({ "connectorId": 1, "errorCode": "NoError", "status": status });
-        let id = number.to_string();
-        let line = |direction, message: Value| {
-            json!({ "timestamp": "2026-01-01T00:00:00Z", "connection": 1,
-                "direction": direction, "message": message })
-        };
-        let call = line("CS_TO_CSMS", json!([2, id, "StatusNotification", payload]));
-        let answer = line("CSMS_TO_CS", json!([3, id, {}]));
-        if is_answered {
-            format!("{call}\n{answer}\n")
-        } else {
-            format!("{call}\n")
-        }
-    };
-    let text: String = statuses.iter().enumerate().map(report).collect();
-    std::fs::write(directory.path().join(name), text).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/judges/traces.mjs");
-    let mut command = Command::new("node");
-    let output = command.arg(script).arg(directory.path()).output().unwrap();
-    output.status.success()
-}
-
-#[test]
-fn the_judge_of_conversations_sees_a_wrong_step() {
-    let right = [
-        "Available",
-        "Preparing",
-        "Charging",
-        "Finishing",
-        "Available",
-    ];
-    assert!(is_flawless("a.jsonl", &right, true));
-    assert!(!is_flawless("a.jsonl", &["Available", "Finishing"], true));
-    // The central system's fault is of interest in an undisturbed run only.
-    assert!(is_flawless("a.jsonl", &right, false));
-    assert!(!is_flawless("strict-a.jsonl", &right, false));
 }

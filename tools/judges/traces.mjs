@@ -21,14 +21,14 @@ const { buildSessionTimeline, detectFailures, parseTrace } = await import(
   pathToFileURL(join(toolkit, "dist/core/index.js"))
 );
 
-// The station's conduct, whatever the test does to it. A start without a boot is none: what
-// was started offline is told to a central system that itself was restarted meanwhile.
+// The station's conduct, whatever the test does to it.
 const CONDUCT = new Set([
   "HEARTBEAT_INTERVAL_VIOLATION",
   "INVALID_STOP_REASON",
   "METER_VALUE_ANOMALY",
   "SLOW_RESPONSE",
   "STATUS_TRANSITION_VIOLATION",
+  "UNEXPECTED_START",
   "UNREADABLE",
 ]);
 // What even an undisturbed run does: no test has a minute for a session, or five
@@ -39,45 +39,66 @@ const IMPATIENCE = new Set(["REPEATED_BOOT_NOTIFICATION", "SUSPICIOUS_SESSION_DU
 // connector that is to be inoperative, and when an authorization lapses that used no reservation.
 const STEPS_OF_OURS = new Set(["Preparing Unavailable", "Preparing Reserved"]);
 
-const CALL = 2;
+const [CALL, RESULT] = [2, 3];
+const FROM_STATION = "CS_TO_CSMS";
 const TRIGGERS = new Set(["TriggerMessage", "ExtendedTriggerMessage"]);
 
 function judge(name, lines) {
   const isUndisturbed = name.startsWith("strict-");
+  // There the EVSE changes faster than its state may be told.
+  const isTooQuick = name.startsWith("hostile-");
   const entries = lines.filter(Boolean).map(JSON.parse);
   const judged = withoutTriggeredHeartbeats(entries.filter((entry) => !entry.hostile));
-  const isOneSided = !judged.some((entry) => entry.direction === "CSMS_TO_CS");
-  const isStep = (failure) => failure.code === "STATUS_TRANSITION_VIOLATION";
-  const connections = new Set(judged.map((entry) => entry.connection));
-  const ofConnections = [...connections].flatMap((connection) =>
-    failuresOf(judged.filter((entry) => entry.connection === connection)),
+  const isOneSided = judged.every((entry) => entry.direction === FROM_STATION);
+  const connections = [...new Set(judged.map((entry) => entry.connection))].map((connection) =>
+    judged.filter((entry) => entry.connection === connection),
   );
+  const ofConnections = connections.flatMap(failuresOf);
   const whole = isOneSided
     ? ofConnections.filter((failure) => failure.code !== "HEARTBEAT_INTERVAL_VIOLATION")
     : failuresOf(judged);
+  const others = whole.filter((failure) => !isStep(failure) && (isUndisturbed || !isStart(failure)));
   // What a station does while nobody hears it is no step that it took.
   const steps = ofConnections.filter((failure) => isStep(failure) && isWrongStep(failure));
-  const others = whole.filter((failure) => !isStep(failure));
-  const complaints = [...others, ...steps].filter((failure) => {
+  // What was started offline is told without a boot to a central system that was restarted.
+  const starts = connections.filter(hasBoot).flatMap(failuresOf).filter(isStart);
+  const complaints = [...others, ...(isTooQuick ? [] : steps), ...starts].filter((failure) => {
     if (failure.code === "SLOW_RESPONSE" && !failure.isOurs) return isUndisturbed;
     return isUndisturbed ? !IMPATIENCE.has(failure.code) : CONDUCT.has(failure.code);
   });
   return { frames: judged.length, complaints };
 }
 
-// A Heartbeat that was asked for keeps no interval.
+const isStep = (failure) => failure.code === "STATUS_TRANSITION_VIOLATION";
+const isStart = (failure) => failure.code === "UNEXPECTED_START";
+
+function hasBoot(entries) {
+  const isCall = ({ direction, message }) => direction === FROM_STATION && message?.[0] === CALL;
+  return entries.some((entry) => isCall(entry) && entry.message[2] === "BootNotification");
+}
+
+// A Heartbeat that was asked for, and promised, keeps no interval.
 function withoutTriggeredHeartbeats(entries) {
-  let triggers = 0;
+  const asked = new Set();
+  const promised = new Map();
   const triggered = new Set();
-  return entries.filter(({ connection, message }) => {
+  return entries.filter(({ connection, direction, message }) => {
     if (!Array.isArray(message)) return true;
-    const [kind, id, action, payload] = message;
-    if (kind !== CALL) return !triggered.has(`${connection} ${id}`);
-    if (TRIGGERS.has(action) && payload?.requestedMessage === "Heartbeat") triggers += 1;
-    if (action !== "Heartbeat" || triggers === 0) return true;
-    triggers -= 1;
-    triggered.add(`${connection} ${id}`);
-    return false;
+    const [kind, id] = message;
+    const exchange = `${connection} ${id}`;
+    const due = promised.get(connection) ?? 0;
+    if (direction !== FROM_STATION) {
+      const [, , action, payload] = message;
+      if (kind !== CALL) return !triggered.has(exchange);
+      if (TRIGGERS.has(action) && payload?.requestedMessage === "Heartbeat") asked.add(exchange);
+    } else if (kind === RESULT && asked.delete(exchange) && message[2]?.status === "Accepted") {
+      promised.set(connection, due + 1);
+    } else if (kind === CALL && message[2] === "Heartbeat" && due > 0) {
+      promised.set(connection, due - 1);
+      triggered.add(exchange);
+      return false;
+    }
+    return true;
   });
 }
 
@@ -105,8 +126,6 @@ function isWrongStep(failure) {
 const [directory] = process.argv.slice(2);
 const names = readdirSync(directory)
   .filter((name) => name.endsWith(".jsonl"))
-  // There the EVSE changes faster than its state may be told.
-  .filter((name) => !name.startsWith("hostile-"))
   .sort();
 let frames = 0;
 let complaints = 0;

@@ -33,6 +33,6 @@ pub use file::write_atomically;
 pub use json_schema::json_schema;
 pub use key::{Applies, Initial, Key, Kind, OcppAccess, TextRule, WhenWrong};
 pub use leds::{Behavior, Color, Condition, Led, Leds, Mode};
-pub use lines::{DIGITAL_INPUTS, DIGITAL_OUTPUTS};
+pub use lines::{DIGITAL_INPUTS, DIGITAL_OUTPUTS, list_lines};
 pub use reference::reference_page;
 pub use rotary_encoder::{Position, RotaryEncoder};

@@ -40,7 +40,7 @@ pub(crate) fn check(port: &Port) -> Result<(), ConfigError> {
             allowed,
         };
         if !numbers.contains(&gpio) {
-            let numbers = shown(numbers);
+            let numbers = list_lines(numbers);
             return Err(refused(format!("a digital {kind}: {numbers}")));
         }
         if let Some((_, other)) = taken.iter().find(|(number, _)| *number == gpio) {
@@ -51,8 +51,9 @@ pub(crate) fn check(port: &Port) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The numbers in words, for a message.
-fn shown(mut numbers: [u32; 6]) -> String {
+/// The lines with these GPIO numbers as text, for a message.
+#[must_use]
+pub fn list_lines(mut numbers: [u32; 6]) -> String {
     numbers.sort_unstable();
     numbers.map(|number| number.to_string()).join(", ")
 }

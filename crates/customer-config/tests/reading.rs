@@ -291,7 +291,7 @@ fn an_rcd_test_that_proves_nothing_is_refused() {
     assert!(Customer::parse(&times(false, 400, 810, 410)).is_ok());
 }
 
-// covers: EMG-010, CFG-019
+// covers: EMG-010
 #[test]
 fn a_function_in_use_has_a_digital_line_of_its_own() {
     let file = |port: Value| json!({ "ports": [port] }).to_string();

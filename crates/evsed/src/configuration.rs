@@ -395,7 +395,7 @@ mod tests {
         }
     }
 
-    // covers: CFG-014
+    // covers: CFG-019
     #[test]
     fn the_board_gets_the_threshold_the_lines_in_use_and_their_rest() {
         let text = r#"{

@@ -480,10 +480,12 @@ mod tests {
                 .take(1_000)
                 .for_each(|request| control.request(request));
         }
-        // The pilot counts as unknown, and the contactor opens, after 100 ms without one.
+        // Requests that held rounds up would let next to none through. A single late round says
+        // nothing: a loaded machine makes them late without any request.
         let (rounds, lasted) = (sampled.lock().unwrap().len(), start.elapsed());
+        let average = lasted.checked_div(u32::try_from(rounds).unwrap());
         assert!(
-            Duration::from_millis(100) * u32::try_from(rounds).unwrap() > lasted,
+            average.is_some_and(|average| average < 4 * RELAXED_CYCLE),
             "{rounds} rounds in {lasted:?}"
         );
         control.request(Request::OcppLimit(Some(Amperes::ZERO)));

@@ -2,7 +2,7 @@
 //! leds.json. A line serves one function or the customer (guide 7.9).
 
 use board::lines::DigitalLines;
-use customer_config::{DIGITAL_INPUTS, DIGITAL_OUTPUTS};
+use customer_config::{DIGITAL_INPUTS, DIGITAL_OUTPUTS, list_lines};
 use daemon_kit::Error;
 use evse_core::{DigitalInput, DigitalInputs, DigitalOutput, DigitalOutputs};
 
@@ -58,8 +58,8 @@ impl Lines {
             return Err(Error::Configuration(format!(
                 "{other} and {path} both name GPIO {gpio}: a line has one function; \
                  inputs are {}, outputs {}",
-                shown(DIGITAL_INPUTS),
-                shown(DIGITAL_OUTPUTS)
+                list_lines(DIGITAL_INPUTS),
+                list_lines(DIGITAL_OUTPUTS)
             )));
         }
         self.taken.push((gpio, path.to_owned()));
@@ -75,15 +75,10 @@ fn bit(gpio: u32, numbers: [u32; 6]) -> Option<u8> {
 }
 
 fn unsuitable(path: &str, gpio: u32, kind: &str, allowed: [u32; 6]) -> Error {
-    let allowed = shown(allowed);
+    let allowed = list_lines(allowed);
     Error::Configuration(format!(
         "{path} {gpio} is no digital {kind}; they are {allowed}"
     ))
-}
-
-fn shown(mut numbers: [u32; 6]) -> String {
-    numbers.sort_unstable();
-    numbers.map(|number| number.to_string()).join(", ")
 }
 
 #[cfg(test)]

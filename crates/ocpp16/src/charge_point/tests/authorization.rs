@@ -287,7 +287,6 @@ fn clearing_the_cache_loses_no_transaction() {
     assert!(sent.iter().any(|(action, _)| action == "StopTransaction"));
 }
 
-// covers: AUTH-017
 #[test]
 fn where_others_authorise_no_user_is_answered_here() {
     let mut settings = settings("first");
