@@ -226,6 +226,7 @@ impl Meter {
         if self.is_doubtful {
             self.pass_fence().await?;
         }
+        self.await_strays(read).await;
         self.send(read).await
     }
 
@@ -273,7 +274,6 @@ impl Meter {
     }
 
     async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
-        self.await_strays(read).await;
         self.rest().await;
         let Read {
             function,
