@@ -18,8 +18,8 @@ use crate::signing::{Job, Labels, Refused, Step};
 
 /// From one reading of a meter that answers to the next.
 const READING_INTERVAL: Duration = Duration::from_secs(1);
-/// From a failed search to the next: each keeps the bus busy for two seconds, and
-/// an RFID reader may share it.
+/// From one attempt to reach a silent meter to the next: its requests without an answer
+/// keep the bus busy for more than a second, and an RFID reader may share it.
 const SEARCH_PAUSE: Duration = Duration::from_secs(2);
 /// From one failed attempt to read the public key to the next: each costs a reading.
 const KEY_PAUSE: Duration = Duration::from_secs(10);
