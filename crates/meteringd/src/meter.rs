@@ -94,6 +94,8 @@ pub struct Meter {
     pause: Duration,
     /// Where the model's table starts: 0 but for SunSpec.
     base: u16,
+    /// Where name and serial number start: 0 but for SunSpec.
+    identity_base: u16,
     /// The meter refuses reads with gaps: ask for each value alone.
     one_by_one: bool,
     /// A request that is refused; see [`Model::fence`].
@@ -129,6 +131,7 @@ impl Meter {
             last_request: None,
             pause: PAUSE,
             base: 0,
+            identity_base: 0,
             one_by_one: false,
             fence: None,
             is_doubtful: false,
