@@ -246,6 +246,29 @@ async fn a_retained_request_on_the_old_topic_is_not_repeated() {
     assert_eq!(bench.seen.requests, [OTHER_REQUEST]);
 }
 
+// A card that nobody could be told of says nothing about what comes on the old topic.
+#[tokio::test]
+async fn a_card_read_while_the_broker_is_away_hides_no_request_on_the_old_topic() {
+    let field = Field::default();
+    let line = sl032(&field);
+    let mut bench = Bench::start(&line, "\"enable\": true").await;
+    bench.until_available(true).await;
+    bench.stop_broker();
+    bench.until_said("broker away").await;
+    field.hold(&CARD);
+    bench.until_said("card presented").await;
+    bench.run_broker();
+    let mut customer = bench.observe("customer").await;
+    // It comes after the subscriptions.
+    customer
+        .until("available", |seen| seen.available == Some(true))
+        .await;
+    customer.publish_deprecated(REQUEST);
+    customer
+        .until("repeated", |seen| seen.requests == [REQUEST])
+        .await;
+}
+
 // covers: RFID-007
 #[tokio::test]
 async fn without_a_reader_configured_none_is_missed() {

@@ -229,6 +229,14 @@ impl Bench {
         }
     }
 
+    pub fn stop_broker(&mut self) {
+        self.broker.stop();
+    }
+
+    pub fn run_broker(&mut self) {
+        self.broker.run();
+    }
+
     /// Somebody else at the daemon's broker.
     pub async fn observe(&self, name: &'static str) -> Observer {
         self.broker.observe(name).await
