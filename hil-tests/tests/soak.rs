@@ -23,6 +23,10 @@ const LINES: usize = 4;
 const POLLS_TO_RECOVER: usize = 3;
 /// Beyond this, memory does not count as flat. The allocator's own ups and downs are less.
 const GROWTH_KIB: u64 = 512;
+/// A stalled machine may cut clients off from the broker this often, and once more in so
+/// many rounds; what is seen more often is no accident.
+const CUT_OFFS: u32 = 2;
+const ROUNDS_PER_CUT_OFF: u32 = 10;
 /// A round of faults adds as much to the meter's register.
 const ENERGY_STEP_WH: f64 = 20.0;
 /// Voltages, currents and powers by phase: no two are the same.
@@ -74,6 +78,7 @@ struct Soak {
     states: Vec<&'static str>,
     /// How often something was asked for once more because a client had lost the broker.
     cut_offs: u32,
+    rounds: u32,
 }
 
 impl Soak {
@@ -89,6 +94,7 @@ impl Soak {
             is_closed: true,
             states: vec!["close"],
             cut_offs: 0,
+            rounds: 0,
         };
         soak.bench.recloser.set_travel(Duration::from_millis(50));
         let mark = soak.bench.observer.mark();
@@ -111,6 +117,7 @@ impl Soak {
 
     /// Faults of one or two devices at once, their end, and the recovery of all.
     fn round(&mut self) {
+        self.rounds += 1;
         let first = self.chance.below(3) as usize;
         let mut faults = vec![(first, self.chance.fault())];
         if self.chance.below(4) == 0 {
@@ -205,6 +212,13 @@ impl Soak {
         };
         let is_cut_off = self.bench.observer.since(mark).iter().any(is_loss);
         self.cut_offs += u32::from(is_cut_off);
+        assert!(
+            self.cut_offs <= CUT_OFFS + self.rounds / ROUNDS_PER_CUT_OFF,
+            "a client has lost the broker {} times in {} rounds\n{}",
+            self.cut_offs,
+            self.rounds,
+            self.bench.logs()
+        );
         is_cut_off
     }
 
@@ -390,16 +404,13 @@ fn comes(mut is_there: impl FnMut() -> bool) -> bool {
 fn soak(rfid_protocol: &str, seed: u64, transactions: usize) -> String {
     let mut soak = Soak::start(rfid_protocol, seed);
     let start = Instant::now();
-    let mut rounds = 0;
     // What a daemon needs once, for each kind of trouble, it has after a quarter.
     while soak.transactions() < transactions / 4 {
         soak.round();
-        rounds += 1;
     }
     let before = soak.memory();
     while soak.transactions() < transactions {
         soak.round();
-        rounds += 1;
     }
     let after = soak.memory();
     for ((daemon, before), (_, after)) in before.iter().zip(&after) {
@@ -409,9 +420,10 @@ fn soak(rfid_protocol: &str, seed: u64, transactions: usize) -> String {
         );
     }
     format!(
-        "{rfid_protocol}, seed {seed:#x}: {} transactions and {rounds} rounds in {} s, \
+        "{rfid_protocol}, seed {seed:#x}: {} transactions and {} rounds in {} s, \
          {} times a client had lost the broker, resident KiB {before:?} -> {after:?}",
         soak.transactions(),
+        soak.rounds,
         start.elapsed().as_secs(),
         soak.cut_offs,
     )

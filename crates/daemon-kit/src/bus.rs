@@ -73,6 +73,12 @@ impl Publisher {
         self.put(&topic.info, topic.name().to_owned(), value.encode());
     }
 
+    /// As [`Publisher::publish`]; false where the message is dropped, as an event is while
+    /// the broker is away.
+    pub fn try_publish<T: Payload>(&self, topic: &Topic<T>, value: &T) -> bool {
+        self.put(&topic.info, topic.name().to_owned(), value.encode())
+    }
+
     /// As [`Publisher::publish`], but never retained: for a topic whose retain flag
     /// depends on the use, such as `authorization_status` for one session.
     pub fn publish_once<T: Payload>(&self, topic: &Topic<T>, value: &T) {
@@ -88,12 +94,15 @@ impl Publisher {
     /// logged and dropped.
     pub fn publish_member<T: Payload>(&self, family: &TopicFamily<T>, name: &str, value: &T) {
         match family.topic(name) {
-            Some(topic) => self.put(&family.info, topic, value.encode()),
+            Some(topic) => {
+                self.put(&family.info, topic, value.encode());
+            }
             None => tracing::error!(family = family.filter(), name, "not a valid topic level"),
         }
     }
 
-    fn put(&self, info: &TopicInfo, topic: String, payload: String) {
+    /// Whether the message is on its way, or will be.
+    fn put(&self, info: &TopicInfo, topic: String, payload: String) -> bool {
         if payload.len() > PAYLOAD_LIMIT {
             let bytes = payload.len();
             tracing::error!(
@@ -101,14 +110,19 @@ impl Publisher {
                 bytes,
                 "more than {PAYLOAD_LIMIT} bytes: the message is dropped"
             );
-            return;
+            return false;
         }
         match info.class {
-            Class::State => self.outbox.put_state(topic, payload, info.retain),
+            Class::State => {
+                self.outbox.put_state(topic, payload, info.retain);
+                true
+            }
             Class::Event => {
-                if let Err(reason) = self.outbox.put_event(topic, payload, info.retain) {
+                let result = self.outbox.put_event(topic, payload, info.retain);
+                if let Err(reason) = result {
                     tracing::warn!(topic = info.name, "{reason}: the message is dropped");
                 }
+                result.is_ok()
             }
         }
     }
@@ -167,6 +181,11 @@ impl Bus {
     /// See [`Publisher::publish`].
     pub fn publish<T: Payload>(&self, topic: &Topic<T>, value: &T) {
         self.publisher().publish(topic, value);
+    }
+
+    /// See [`Publisher::try_publish`].
+    pub fn try_publish<T: Payload>(&self, topic: &Topic<T>, value: &T) -> bool {
+        self.publisher().try_publish(topic, value)
     }
 
     /// See [`Publisher::publish_once`].

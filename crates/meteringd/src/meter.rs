@@ -94,6 +94,8 @@ pub struct Meter {
     pause: Duration,
     /// Where the model's table starts: 0 but for SunSpec.
     base: u16,
+    /// Where name and serial number start: 0 but for SunSpec.
+    identity_base: u16,
     /// The meter refuses reads with gaps: ask for each value alone.
     one_by_one: bool,
     /// A request that is refused; see [`Model::fence`].
@@ -129,6 +131,7 @@ impl Meter {
             last_request: None,
             pause: PAUSE,
             base: 0,
+            identity_base: 0,
             one_by_one: false,
             fence: None,
             is_doubtful: false,
@@ -226,6 +229,7 @@ impl Meter {
         if self.is_doubtful {
             self.pass_fence().await?;
         }
+        self.await_strays(read).await;
         self.send(read).await
     }
 
@@ -273,7 +277,6 @@ impl Meter {
     }
 
     async fn send(&mut self, read: Read) -> Result<Vec<u16>, rs485::Error> {
-        self.await_strays(read).await;
         self.rest().await;
         let Read {
             function,

@@ -18,16 +18,22 @@ use crate::signing::{Job, Labels, Refused, Step};
 
 /// From one reading of a meter that answers to the next.
 const READING_INTERVAL: Duration = Duration::from_secs(1);
-/// From a failed search to the next: each keeps the bus busy for two seconds, and
-/// an RFID reader may share it.
+/// From one attempt to reach a silent meter to the next: its requests without an answer
+/// keep the bus busy for more than a second, and an RFID reader may share it.
 const SEARCH_PAUSE: Duration = Duration::from_secs(2);
 /// From one failed attempt to read the public key to the next: each costs a reading.
 const KEY_PAUSE: Duration = Duration::from_secs(10);
+/// From one attempt to read a serial number that was not told to the next.
+const SERIAL_PAUSE: Duration = Duration::from_secs(5);
+/// So often it is asked for again: old firmware is silent about it, and each attempt
+/// delays a reading.
+const SERIAL_ATTEMPTS: u32 = 3;
 
 /// What the meter said.
 #[derive(Debug)]
 pub enum Finding {
-    /// A meter was found; again after each outage.
+    /// A meter was found; again after each outage, and when it tells its serial number
+    /// late.
     Identified(Identity),
     /// A reading that can be believed.
     Read(Reading),
@@ -88,6 +94,9 @@ pub struct Poller {
     labels: Labels,
     /// When the public key is to be read; `None` when there is none, or it is known.
     key_due: Option<Instant>,
+    /// When the serial number is to be asked for again, and how often still; `None` when
+    /// it is known, or given up.
+    serial_due: Option<(Instant, u32)>,
 }
 
 impl Poller {
@@ -104,6 +113,7 @@ impl Poller {
             has_told_export: false,
             labels: Labels::default(),
             key_due: None,
+            serial_due: None,
         }
     }
 
@@ -130,8 +140,12 @@ impl Poller {
             } else {
                 started + READING_INTERVAL
             };
+            let is_read = matches!(finding, Finding::Read(_));
             // A closed channel ends the loop.
             let _ = findings.send(finding).await;
+            if is_read {
+                self.ask_serial(&findings).await;
+            }
             self.sign(&mut desk, &findings).await;
             desk.wait(next).await;
             self.sign(&mut desk, &findings).await;
@@ -218,6 +232,8 @@ impl Poller {
         if identity.serial.is_some() {
             self.known_serial.clone_from(&identity.serial);
         }
+        let is_silent = identity.serial.is_none() && identity.model.serial.is_some();
+        self.serial_due = is_silent.then(|| (Instant::now() + SERIAL_PAUSE, SERIAL_ATTEMPTS));
         self.identity = Some(identity.clone());
         self.key_due = identity.signing().map(|_| Instant::now());
         let _ = findings.send(Finding::Identified(identity)).await;
@@ -247,6 +263,28 @@ impl Poller {
             }
         };
         let _ = findings.send(Finding::PublicKey(Some(key))).await;
+    }
+
+    /// The serial number, when it is due: two lost frames are no reason to do without it
+    /// until the next outage.
+    async fn ask_serial(&mut self, findings: &mpsc::Sender<Finding>) {
+        let (Some(identity), Some((due, attempts))) = (&mut self.identity, self.serial_due) else {
+            return;
+        };
+        if Instant::now() < due {
+            return;
+        }
+        let result = self.meter.serial(identity.model).await;
+        let is_last = attempts <= 1;
+        self.serial_due = match result {
+            Err(_) if !is_last => Some((Instant::now() + SERIAL_PAUSE, attempts - 1)),
+            Ok(_) | Err(_) => None,
+        };
+        if let Ok(Some(serial)) = result {
+            self.known_serial = Some(serial.clone());
+            identity.serial = Some(serial);
+            let _ = findings.send(Finding::Identified(identity.clone())).await;
+        }
     }
 
     async fn read(&mut self, model: &'static Model) -> Result<Reading, Error> {

@@ -36,7 +36,13 @@ fn change(central: &CentralSystem, key: &str, value: &str) -> Value {
 /// refuses the change; who wants it asks again.
 fn changed(central: &CentralSystem, key: &str, value: &str, expected: &str) {
     until(&format!("{key}={value} is {expected}"), || {
-        change(central, key, value) == expected
+        let answer = change(central, key, value);
+        let is_expected = answer == expected;
+        assert!(
+            is_expected || answer == "Rejected",
+            "{key}={value}: {answer}"
+        );
+        is_expected
     });
 }
 

@@ -266,8 +266,10 @@ impl Daemon {
 
     fn request_here(&mut self, now: Instant, tag: &RfidTag) {
         self.ctx.bus.publish(&RFID_AUTHORIZATION_REQUEST, tag);
-        self.own.sent(now, tag.clone());
-        self.ctx.bus.publish(&RFID_AUTHORIZEREQ, tag);
+        // What was never sent doesn't come back: the same tag is somebody else's then.
+        if self.ctx.bus.try_publish(&RFID_AUTHORIZEREQ, tag) {
+            self.own.sent(now, tag.clone());
+        }
     }
 
     fn complain(&mut self, trouble: String) {

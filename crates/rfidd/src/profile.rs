@@ -23,7 +23,7 @@ pub struct Profile {
     function: Function,
     /// First register of the only read, wire address, zero based.
     pub start: u16,
-    /// Registers of that read, 1 to 32.
+    /// Registers of that read, 2 to 32: the UID and its length.
     pub count: u16,
     /// Place within the read: length of the UID in bytes, 0 without a card.
     length_at: usize,
@@ -125,8 +125,8 @@ impl Profile {
 
     fn check(&self) -> Result<(), &'static str> {
         let count = usize::from(self.count);
-        if !(1..=32).contains(&count) {
-            return Err("count must be 1 to 32");
+        if !(2..=32).contains(&count) {
+            return Err("count must be 2 to 32");
         }
         if self.length_at >= count || self.uid_at >= count {
             return Err("length_at and uid_at must be below count");
@@ -252,7 +252,11 @@ mod tests {
             ),
             (
                 BLOCK.replace("\"count\": 3", "\"count\": 33") + ", \"packing\": \"one\"",
-                "count must be 1 to 32",
+                "count must be 2 to 32",
+            ),
+            (
+                BLOCK.replace("\"count\": 3", "\"count\": 1") + ", \"packing\": \"one\"",
+                "count must be 2 to 32",
             ),
             (
                 BLOCK.replace("\"uid_at\": 1", "\"uid_at\": 3") + ", \"packing\": \"one\"",

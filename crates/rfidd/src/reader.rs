@@ -94,13 +94,11 @@ impl Reader {
                     .await
             }
             Protocol::Modbus(device, profile) => {
-                let count = match profile.count {
-                    0 | 1 => 2,
-                    count => count - 1,
-                };
+                // At least one is left.
+                let fewer = profile.count - 1;
                 let answer = self
                     .bus
-                    .read(*device, profile.function(), profile.start, count)
+                    .read(*device, profile.function(), profile.start, fewer)
                     .await;
                 match answer {
                     Ok(_) | Err(rs485::Error::Refused { .. }) => Ok(()),

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Without an answer for this long the reader counts as gone.
-pub const UNAVAILABLE_AFTER: Duration = Duration::from_secs(2);
+/// Without an answer for this long the reader counts as gone. A single late one, which may
+/// cost more than four seconds until it can't be taken for the next, is no outage.
+pub const UNAVAILABLE_AFTER: Duration = Duration::from_secs(5);
 
 /// Watches over one reader.
 #[derive(Debug)]

@@ -125,11 +125,12 @@ async fn damaged_late_and_half_answers_are_no_cards() {
     assert!(bench.seen.requests.is_empty(), "{:?}", bench.seen.requests);
 }
 
-// One answer comes late, the reader works on, and the card has left meanwhile.
+// One answer comes late, the reader works on, and the card has left meanwhile. At the latest
+// it comes when something else was asked: then nothing is asked for two seconds.
 #[tokio::test]
 async fn a_late_answer_is_not_taken_for_the_next_look() {
     for is_modbus in [false, true] {
-        for late in [750, 1000] {
+        for late in [750, 1000, 1300] {
             let field = Field::default();
             let line = match is_modbus {
                 false => sl032(&field),
@@ -145,6 +146,7 @@ async fn a_late_answer_is_not_taken_for_the_next_look() {
                 }
             };
             bench.until_available(true).await;
+            let outages = bench.seen.outages;
             line.inject(0, Fault::Delay(Duration::from_millis(late)));
             field.hold(&CARD);
             bench.until("look", |_| !line.is_idle(0)).await;
@@ -154,6 +156,7 @@ async fn a_late_answer_is_not_taken_for_the_next_look() {
             bench.until_looks(&field, 6).await;
             let told = &bench.seen.requests;
             assert!(told.is_empty(), "{told:?} {late} ms late");
+            assert_eq!(bench.seen.outages, outages, "{late} ms late");
         }
     }
 }
@@ -244,6 +247,29 @@ async fn a_retained_request_on_the_old_topic_is_not_repeated() {
         .until("repeated", |seen| !seen.requests.is_empty())
         .await;
     assert_eq!(bench.seen.requests, [OTHER_REQUEST]);
+}
+
+// A card that nobody could be told of says nothing about what comes on the old topic.
+#[tokio::test]
+async fn a_card_read_while_the_broker_is_away_hides_no_request_on_the_old_topic() {
+    let field = Field::default();
+    let line = sl032(&field);
+    let mut bench = Bench::start(&line, "\"enable\": true").await;
+    bench.until_available(true).await;
+    bench.stop_broker();
+    bench.until_said("broker away").await;
+    field.hold(&CARD);
+    bench.until_said("card presented").await;
+    bench.run_broker();
+    let mut customer = bench.observe("customer").await;
+    // It comes after the subscriptions.
+    customer
+        .until("available", |seen| seen.available == Some(true))
+        .await;
+    customer.publish_deprecated(REQUEST);
+    customer
+        .until("repeated", |seen| seen.requests == [REQUEST])
+        .await;
 }
 
 // covers: RFID-007

@@ -42,7 +42,8 @@ fn a_lost_frame_leaves_time_for_a_reading_before_the_meter_counts_as_gone() {
         let requests = model.reads.len() as u32;
         let reading = (requests * (exchange + model.pause)).max(Duration::from_secs(1));
         let repeated = protocol.answer_limit + model.pause.max(Duration::from_millis(250));
-        let took = reading + repeated;
+        let fence = model.fence.map(|_| exchange + model.pause);
+        let took = reading + repeated + fence.unwrap_or_default();
         assert!(
             took < protocol.unavailable_after,
             "{}: {took:?}",

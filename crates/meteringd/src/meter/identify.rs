@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Error, Identity, Meter, QUIET};
 use crate::maps::{
     COMMON, END_OF_MODELS, MAGIC, MARKER_ADDRESSES, METER_CODE, METER_CODES, Model, Phase,
-    Quantity, Read, SDM230, SDM630, SUNSPEC_MODELS, Serial, SerialForm, marker, model_header,
+    Quantity, Read, SDM230, SDM630, SUNSPEC_MODELS, SerialForm, marker, model_header,
 };
 use crate::protocol::Detection;
 
@@ -69,6 +69,7 @@ impl Meter {
             identity_base,
         } = found;
         self.base = base;
+        self.identity_base = identity_base;
         self.fence = model.fence;
         self.pause = model.pause;
         let name = match model.designation {
@@ -81,9 +82,9 @@ impl Meter {
             },
             None => None,
         };
-        let serial = match model.serial {
-            Some(serial) => unless_silent(self.serial(serial, identity_base).await)?,
-            None => None,
+        let serial = match self.serial(model).await {
+            Ok(serial) => serial,
+            Err(_) => unless_silent(self.serial(model).await)?,
         };
         Ok(Identity {
             model,
@@ -252,9 +253,19 @@ impl Meter {
         }
     }
 
-    /// Nor one that doesn't know its number.
-    async fn serial(&mut self, serial: Serial, base: u16) -> Result<Option<String>, Error> {
-        match self.request_twice(serial.read.from_base(base)).await {
+    /// The serial number of a meter that was identified as `model`, asked for once; `None`
+    /// where it has none: it is no worse for that.
+    ///
+    /// # Errors
+    /// When the request fails.
+    pub async fn serial(&mut self, model: &Model) -> Result<Option<String>, Error> {
+        let Some(serial) = model.serial else {
+            return Ok(None);
+        };
+        match self
+            .request(serial.read.from_base(self.identity_base))
+            .await
+        {
             Ok(words) => Ok(serial_text(&words, serial.form)),
             Err(rs485::Error::Refused { .. }) => Ok(None),
             Err(error) => Err(error.into()),

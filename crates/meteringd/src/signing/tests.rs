@@ -294,3 +294,64 @@ fn a_record_that_is_not_the_transactions_is_read_once_more() {
     assert!(result.unwrap().contains(MESSAGE));
     assert_eq!(reads, 2);
 }
+
+/// A begin of a meter that is idle, whose record is older than the transaction so often as
+/// it is read; what came of it, and the commands.
+fn begin(mut strange: u32) -> (Result<String, Refused>, Vec<u16>) {
+    let signing = signing_of("iskra", "WM3M4C").unwrap();
+    let start = Instant::now();
+    let order = order(Action::Begin, 1_681_473_066 + 4, start);
+    let mut job = Job::new(signing, &Labels::default(), order);
+    let mut dataset = Vec::new();
+    let mut commands = Vec::new();
+    let (result, _) = carry_out(&mut job, start, |step| {
+        Some(match step {
+            Step::Read { start: 7000, .. } => vec![u16::from(commands.last() == Some(&0x4200))],
+            Step::Read { start: 7052, .. } => vec![15, 0],
+            Step::Read { start: 7056, .. } => {
+                vec![0, MESSAGE.len() as u16, (SIGNATURE.len() / 2) as u16]
+            }
+            Step::Read { start, count } => {
+                let (from, all) = match start {
+                    7100..7612 => (7100, dataset.clone()),
+                    7612..8124 if strange == 0 => {
+                        (7612, words(&MESSAGE.replace("11:51:06", "11:51:10")))
+                    }
+                    7612..8124 => (7612, words(MESSAGE)),
+                    _ => (8188, to_words(&from_digits(SIGNATURE))),
+                };
+                if *start == 8188 {
+                    strange = strange.saturating_sub(1);
+                }
+                let first = usize::from(start - from);
+                all[first..first + usize::from(*count)].to_vec()
+            }
+            Step::Write {
+                start: 7100..,
+                words,
+            } => {
+                dataset.extend(words);
+                vec![]
+            }
+            Step::Command {
+                register: 7051,
+                word,
+            } => {
+                commands.push(*word);
+                vec![]
+            }
+            _ => vec![],
+        })
+    });
+    (result, commands)
+}
+
+#[test]
+fn a_measurement_that_was_just_begun_is_never_ended_for_a_strange_record() {
+    for strange in [0, 1, 2] {
+        let (result, commands) = begin(strange);
+        assert!(result.unwrap().contains("11:51:10"), "{strange}");
+        assert_eq!(commands, [0x4200], "{strange}");
+    }
+    assert_eq!(begin(9), (Err(Refused::NoTransaction), vec![0x4200]));
+}

@@ -7,9 +7,9 @@
 //!      └────────┴───────── read record and signature ◀────────── signed
 //! ```
 //!
-//! A measurement that runs at a begin, and is not this transaction's, is ended first. After
-//! a failure of the supply the meter has lost clock and dataset, and wants both before it
-//! ends a measurement.
+//! A measurement that runs at a begin, and is not this transaction's, is ended first; one
+//! that the begin itself has begun never is. After a failure of the supply the meter has
+//! lost clock and dataset, and wants both before it ends a measurement.
 
 use std::time::Instant;
 
@@ -39,6 +39,9 @@ pub struct TransactionJob {
     dataset: String,
     stage: Stage,
     plan: Plan,
+    /// The meter measured nothing when this begin was looked at: what it measures
+    /// afterwards was begun by it.
+    was_idle: bool,
     failures: u32,
     wait: Option<Instant>,
     output: Vec<u16>,
@@ -100,6 +103,7 @@ impl TransactionJob {
             order,
             stage: Stage::Measurement,
             plan: Plan::Find,
+            was_idle: false,
             failures: 0,
             wait: None,
             output: Vec::new(),
@@ -257,8 +261,11 @@ impl TransactionJob {
         let find = Stage::Signing {
             by: now + SIGNING_LIMIT,
         };
+        self.was_idle |= measurement == Some(IDLE);
         (self.plan, self.stage) = match (self.order.action, measurement) {
             (Action::Begin, Some(IDLE)) => (Plan::Begin, Stage::Time),
+            // Not to be ended, whatever its record looks like.
+            (Action::Begin, Some(ACTIVE)) if self.was_idle => (Plan::Begin, find),
             (Action::Begin, Some(ACTIVE)) | (Action::End, Some(IDLE)) => (Plan::Find, find),
             (Action::End, Some(ACTIVE)) => (Plan::End, Stage::Command),
             // After a failure of its supply, or a reset.

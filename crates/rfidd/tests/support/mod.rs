@@ -93,6 +93,8 @@ impl Broker {
 #[derive(Default)]
 pub struct Seen {
     pub available: Option<bool>,
+    /// How often it was told that the reader is unavailable.
+    pub outages: usize,
     pub requests: Vec<String>,
     pub deprecated: Vec<String>,
 }
@@ -122,7 +124,9 @@ impl Observer {
         };
         let text = || String::from_utf8(message.payload.clone()).unwrap();
         if let Some(available) = message.on(&RFID_AVAILABLE) {
-            self.seen.available = Some(available.unwrap());
+            let available = available.unwrap();
+            self.seen.available = Some(available);
+            self.seen.outages += usize::from(!available);
         } else if message.on(&RFID_AUTHORIZATION_REQUEST).is_some() {
             self.seen.requests.push(text());
         } else if message.on(&RFID_AUTHORIZEREQ).is_some() {
@@ -227,6 +231,14 @@ impl Bench {
             broker,
             _directory: directory,
         }
+    }
+
+    pub fn stop_broker(&mut self) {
+        self.broker.stop();
+    }
+
+    pub fn run_broker(&mut self) {
+        self.broker.run();
     }
 
     /// Somebody else at the daemon's broker.
