@@ -7,12 +7,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::presence::Sighting;
 use crate::reader::{Error, Reader};
-use crate::watch::UNAVAILABLE_AFTER;
 
 /// From one look to the next: a card is held for half a second at least.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// From one failed search to the next: each holds the bus for half a second, and a
-/// meter may share it.
+/// A reader that is silent for this long is asked less often, whether or not it counts as
+/// gone yet: each search holds the bus for half a second, and a meter that shares it has
+/// two seconds for all its answers.
+const SEARCH_AFTER: Duration = Duration::from_secs(2);
+/// From one failed search to the next.
 const SEARCH_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a look gave.
@@ -36,7 +38,7 @@ pub async fn run(mut reader: Reader, findings: mpsc::Sender<Finding>) {
             }
             Err(error) => Finding::Failed(error),
         };
-        let next = if last_answer.elapsed() < UNAVAILABLE_AFTER {
+        let next = if last_answer.elapsed() < SEARCH_AFTER {
             started + LOOK_INTERVAL
         } else {
             Instant::now() + SEARCH_PAUSE
