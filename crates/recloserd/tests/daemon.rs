@@ -15,8 +15,9 @@ use simulator::bus::{Fault, SharedLine};
 use simulator::mosquitto::Mosquitto;
 use simulator::recloser::Recloser;
 use topic_map::{
-    Publisher, RCD_RECLOSER_ERROR, RCD_RECLOSER_STATE_ACTUAL, RCD_RECLOSER_STATE_CONFIRM,
-    RCD_RECLOSER_STATE_TARGET, RecloserAnswer, RecloserState, Topic, TopicInfo,
+    DAEMON_AVAILABLE, Publisher, RCD_RECLOSER_ERROR, RCD_RECLOSER_STATE_ACTUAL,
+    RCD_RECLOSER_STATE_CONFIRM, RCD_RECLOSER_STATE_TARGET, RecloserAnswer, RecloserState, Topic,
+    TopicInfo,
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -42,6 +43,7 @@ impl Drop for Process {
 /// All that recloserd told.
 #[derive(Debug, Default)]
 struct Seen {
+    is_there: bool,
     error: Option<bool>,
     state: Option<Option<RecloserState>>,
     answers: Vec<RecloserAnswer>,
@@ -71,6 +73,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let broker = Mosquitto::start(directory.path()).unwrap();
         let bus = Bus::connect("test", "127.0.0.1", broker.port());
+        bus.subscribe_family(&DAEMON_AVAILABLE);
         bus.subscribe(&RCD_RECLOSER_ERROR);
         bus.subscribe(&RCD_RECLOSER_STATE_ACTUAL);
         bus.subscribe(&RCD_RECLOSER_STATE_CONFIRM);
@@ -149,7 +152,10 @@ impl Bench {
         let Ok(Event::Message(message)) = tokio::time::timeout(LOOK, self.bus.recv()).await else {
             return;
         };
-        if let Some(error) = message.on(&RCD_RECLOSER_ERROR) {
+        if let Some(("recloserd", is_there)) = message.in_family(&DAEMON_AVAILABLE) {
+            // It says so after its subscriptions.
+            self.seen.is_there = is_there.unwrap();
+        } else if let Some(error) = message.on(&RCD_RECLOSER_ERROR) {
             self.seen.error = Some(error.unwrap());
         } else if let Some(state) = message.on(&RCD_RECLOSER_STATE_ACTUAL) {
             self.seen.state = Some(state.unwrap());
@@ -385,7 +391,7 @@ async fn without_a_profile_nothing_is_sent_and_the_daemon_says_what_is_missing()
 #[tokio::test]
 async fn without_a_recloser_configured_none_is_present() {
     let mut bench = Bench::prepare(false, None, |_| {});
-    bench.until_said("recloser/enable is false").await;
+    bench.until("daemon", |seen| seen.is_there).await;
     let (answer, _) = bench.change(RecloserState::Open).await;
     assert_eq!(answer, RecloserAnswer::NotPresent);
     assert_eq!(bench.seen.error, None);
