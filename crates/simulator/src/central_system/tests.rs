@@ -237,7 +237,8 @@ fn a_call_returns_the_result_the_error_or_the_lack_of_either() {
         );
     });
     let missing = central
-        .call("GetConfiguration", json!({}), AT_ONCE)
+        // Long enough for the CALL to leave.
+        .call("GetConfiguration", json!({}), Duration::from_secs(1))
         .unwrap_err();
     assert!(
         missing.to_string().contains("\"GetConfiguration\""),
