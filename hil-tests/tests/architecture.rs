@@ -23,7 +23,13 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     (
         "board",
-        &["evse-core", "gpiocdev", "gpio-cdev", "thiserror"],
+        &[
+            "evse-core",
+            "gpiocdev",
+            "gpio-cdev",
+            "thiserror",
+            "thread-priority",
+        ],
     ),
     (
         "rs485",

@@ -5,6 +5,7 @@
     reason = "a test ends where it fails"
 )]
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -52,6 +53,40 @@ fn an_evsed_that_does_not_stop_is_killed_soon() {
         .find_map(|line| line.strip_prefix("TimeoutStopSec="))
         .unwrap_or("90");
     assert!(limit.parse::<u64>().unwrap() <= 5, "{limit} s");
+}
+
+/// The class and the priority of each thread of a process, by the thread's name
+/// (proc_pid_stat(5), fields 41 and 40).
+fn scheduling(process: u32) -> BTreeMap<String, (u32, u32)> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        let (start, rest) = stat.rsplit_once(") ").unwrap();
+        let (_, name) = start.split_once('(').unwrap();
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let [class, priority] = [38, 37].map(|field: usize| fields[field].parse().unwrap());
+        (name.to_owned(), (class, priority))
+    };
+    tasks.map(of_task).collect()
+}
+
+/// A busy processor delays neither a round nor an alarm; a flood of messages gets no more of it.
+#[test]
+fn the_control_thread_alone_has_a_real_time_class_where_that_is_allowed() {
+    const NORMAL: (u32, u32) = (0, 0);
+    const FIFO: (u32, u32) = (1, 1);
+    let mut bench = Bench::start(&Settings::default());
+    let threads = scheduling(bench.daemon("evsed").id());
+    let refused = bench
+        .log("evsed")
+        .contains("a busy processor can delay the control thread");
+    let control = if refused { NORMAL } else { FIFO };
+    assert_eq!(threads["control"], control, "{threads:?}");
+    assert_eq!(threads["evsed"], NORMAL, "{threads:?}");
+    let unit = include_str!("../../config/systemd/evsed.service");
+    for line in ["LimitRTPRIO=1", "LimitRTTIME=200ms"] {
+        assert!(unit.lines().any(|own| own == line), "{line}");
+    }
 }
 
 /// The lines belong to the process that holds them: the command is for the time after.

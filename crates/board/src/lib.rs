@@ -12,6 +12,7 @@ pub mod driver;
 pub mod electrics;
 mod indicator;
 pub mod lines;
+pub mod real_time;
 pub mod remote;
 pub mod tarragon;
 pub mod wire;

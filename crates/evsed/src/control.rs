@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use board::{Board, BoardError};
+use board::{Board, BoardError, real_time};
 use evse_core::{
     Actuation, Config, DigitalOutputs, Event, Grant, Input, LedNotice, LedPanel, Machine, Millis,
     Pace, Request, Sample, SensorFault, Status, UnlockResult,
@@ -91,7 +91,13 @@ impl Control {
         };
         let thread = std::thread::Builder::new()
             .name("control".into())
-            .spawn(move || controller.run())?;
+            .spawn(move || {
+                // An alarm and the next round wait for nobody (S2, S3).
+                if let Err(error) = real_time::claim() {
+                    tracing::warn!(%error, "a busy processor can delay the control thread");
+                }
+                controller.run()
+            })?;
         Ok(Self {
             inbox,
             reports,

@@ -67,6 +67,7 @@ impl Station {
         Ok(Self {
             ticker: Ticker::start(handle.clone(), tick)?,
             _board: SocketServer::listen(board_socket, move |client| {
+                wait_for_no_processor();
                 board_socket::converse(client, &board, &holder)
             })?,
             handle,
@@ -157,6 +158,12 @@ pub fn monotonic_us() -> u64 {
         .unwrap_or_default()
 }
 
+/// As the electrics of a real board, which run by themselves. Where a real-time class is
+/// refused, a busy processor delays the simulated ones.
+fn wait_for_no_processor() {
+    let _ = board::real_time::claim();
+}
+
 /// The thread that moves the physics when nobody looks.
 struct Ticker {
     stop: Arc<AtomicBool>,
@@ -168,6 +175,7 @@ impl Ticker {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let run = move || {
+            wait_for_no_processor();
             while !stopped.load(Ordering::Relaxed) {
                 drop(handle.plant());
                 handle.shared.ticked.notify_all();

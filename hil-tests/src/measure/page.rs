@@ -263,9 +263,9 @@ fn method(report: &Report) -> String {
   closing, or the feedback of the residual current device changing, to the command of relay 1. A
   contactor rests for 6 s after each start of evsed, hence side by side, and hence a new evsed for
   each cycle; the load of the others is in the figures, quiet or loaded.
-* The simulated boards run at normal priority, beside the load: what they need to notice an edge,
-  and to take a command, is in the figures. evsed runs at the niceness of its unit, -10, where the
-  user who measures may set it.
+* evsed's control thread and the simulated boards have the lowest real-time class, and the rest of
+  evsed the niceness of its unit, -10, where the user who measures may set them. What the boards
+  need to notice an edge, and to take a command, is in the figures.
 * The period of the control loop is not measured: the log does not show when the pilot is sampled.
   Up to one period is part of the time from the EV to the relay.
 * Dynamic limit: from handing the message to an MQTT client, through the broker, while charging.

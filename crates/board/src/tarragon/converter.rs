@@ -7,7 +7,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use crate::BoardError;
+use crate::{BoardError, real_time};
 
 /// For all channels together; they take well under 1 ms.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -36,6 +36,8 @@ impl<T: Send + 'static> Converter<T> {
         let (requests, asked) = sync_channel(1);
         let (answer, answers) = sync_channel(1);
         let serve = move || {
+            // The control thread, which waits for this one, tells when that is refused.
+            let _ = real_time::claim();
             while let Ok(channels) = asked.recv() {
                 if answer.send(convert(channels)).is_err() {
                     return;
@@ -87,6 +89,25 @@ mod tests {
                 return answer;
             }
         }
+    }
+
+    /// The scheduling class of the calling thread (proc_pid_stat(5), field 41).
+    fn class() -> u32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        fields.split(' ').nth(38).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn conversions_have_the_class_of_the_thread_that_waits_for_them() {
+        let mut converter = Converter::start(|_| class()).unwrap();
+        let waiting = std::thread::spawn(|| {
+            let allowed = real_time::claim().is_ok();
+            (allowed, class())
+        });
+        let (allowed, own) = waiting.join().unwrap();
+        assert_eq!(own, u32::from(allowed), "SCHED_FIFO is 1");
+        assert_eq!(answer(&mut converter, Channels::All), own);
     }
 
     #[test]
