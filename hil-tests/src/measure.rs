@@ -84,7 +84,7 @@ impl Plan {
         starts: 10,
         stations: 24,
         crowd: 40,
-        switching: 300,
+        switching: 100,
         loaded: 1000,
         limits: 1000,
         profiles: 500,
