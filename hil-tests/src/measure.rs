@@ -79,7 +79,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The figures of the documentation, in less than fifteen minutes.
+    /// The figures of the documentation, in about fifteen minutes.
     pub const FULL: Self = Self {
         starts: 10,
         stations: 24,

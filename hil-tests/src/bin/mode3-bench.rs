@@ -11,7 +11,7 @@ const PAGE: &str = "docs/reference/performance.md";
 
 const HELP: &str = "Usage: ./dev bench [--quick] [--repetitions N]
 
-Measures the station and writes docs/reference/performance.md, in less than fifteen minutes.
+Measures the station and writes docs/reference/performance.md, in about fifteen minutes.
   --quick          few repetitions, about two minutes; the page goes to the terminal only
   --repetitions N  how often each reaction is measured under load (1000)";
 
